@@ -1,0 +1,131 @@
+"""The database: engine, transactions, migrations. SQLite by default, PostgreSQL by URL.
+
+SQLite runs in WAL, so readers never wait; a write transaction takes its lock at once
+(BEGIN IMMEDIATE), so two writers queue up for at most the busy timeout instead of failing
+half-way with SQLITE_BUSY.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import BigInteger, DateTime, Dialect, Engine, String, create_engine, event, select
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+BUSY_TIMEOUT_S = 5
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+StorageError = DBAPIError
+"""What every query raises when the database is away, locked or full."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python whatever the database keeps (SQLite keeps no zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a naive datetime must not reach the database")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None or not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The metadata every feature's `models.py` registers its tables on."""
+
+
+class Version(Base):
+    """A counter per topic, raised inside the transaction that changes the topic."""
+
+    __tablename__ = "versions"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Database:
+    """Short transactions only: `with database.read() as session`, `with database.write() as …`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = _create_engine(url)
+        self._writing_engine = self._engine.execution_options(kscope_write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        with Session(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Commits at the end, rolls back on any exception."""
+        with Session(self._writing_engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def versions(self) -> dict[str, int]:
+        """topic -> counter: the cheap question "has anything changed?"."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(Version.name, Version.value))
+            return {name: value for name, value in rows}
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision; safe to call from several hosts at once."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self._writing_engine.begin() as connection:
+            _wait_for_other_migrations(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def bump(session: Session, topic: str) -> None:
+    """Raise a topic's counter in the running transaction."""
+    row = session.get(Version, topic, with_for_update=True)
+    if row is None:
+        session.add(Version(name=topic, value=1))
+    else:
+        row.value += 1
+
+
+def _wait_for_other_migrations(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # Any constant will do as long as all gateways use the same: "kscope" in base 36.
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1256093870)")
+
+
+def _create_engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare_sqlite_connection)
+    event.listen(engine, "begin", _begin_sqlite_transaction)
+    return engine
+
+
+def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
+    # The driver's own implicit BEGIN comes too late and takes no write lock; we send our own.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite_transaction(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("kscope_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,139 @@
+"""What can go wrong for a client, as one tree; each class carries its HTTP status, type and code.
+
+    GatewayError
+      MissingKey, InvalidKey                   401
+      BadRequest, BodyTooLarge                 400, 413
+      ModelNotFound                            404
+      NotRoutable                              503, the model serves nobody just now
+        ModelStarting                              it will: retry
+        ModelUnavailable                           its launches keep failing: do not retry
+        Overloaded                                 every ready instance is at its cap
+      DatabaseUnavailable                      503
+      UpstreamUnreachable, UpstreamTimeout     502, 504, before the first byte
+      UpstreamDisconnected                     after the first byte: told inside the stream
+
+The words are OpenAI's where OpenAI has words for the case, because clients match on them
+(openai-python 3.52 and openai-node 7.5, read in source).
+"""
+
+from collections.abc import Mapping
+
+
+class GatewayError(Exception):
+    """Something to tell the client. `extra` stands beside the four members of the envelope."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = None
+    should_retry: bool | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: int | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+        self.extra = dict(extra or {})
+
+
+class MissingKey(GatewayError):
+    status = 401
+    type = "invalid_request_error"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You didn't provide an API key. You need to provide your API key in an Authorization "
+            "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
+        )
+
+
+class InvalidKey(GatewayError):
+    """The same words for unknown, malformed, expired and revoked: no hint to a guesser."""
+
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Incorrect API key provided. It may be mistyped, expired or revoked; "
+            "ask for a new one where you got it."
+        )
+
+
+class BadRequest(GatewayError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class BodyTooLarge(GatewayError):
+    status = 413
+    type = "invalid_request_error"
+    code = "request_too_large"
+
+    def __init__(self, limit_mb: int) -> None:
+        super().__init__(f"The request body is larger than the {limit_mb} MB this gateway accepts.")
+
+
+class ModelNotFound(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "model_not_found"
+
+    def __init__(self, model: str) -> None:
+        shown = model if len(model) <= 200 else model[:200] + "…"
+        super().__init__(
+            f"The model `{shown}` does not exist or you do not have access to it.", param="model"
+        )
+
+
+class NotRoutable(GatewayError):
+    status = 503
+    type = "service_unavailable_error"
+
+
+class ModelStarting(NotRoutable):
+    code = "model_starting"
+    should_retry = True
+
+
+class ModelUnavailable(NotRoutable):
+    code = "model_unavailable"
+    should_retry = False
+
+
+class Overloaded(NotRoutable):
+    code = "server_is_overloaded"
+    should_retry = True
+
+
+class DatabaseUnavailable(NotRoutable):
+    code = "server_is_overloaded"
+    should_retry = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The gateway cannot read its database just now. Please retry after a brief wait.",
+            retry_after_s=5,
+        )
+
+
+class UpstreamUnreachable(GatewayError):
+    status = 502
+    code = "upstream_unreachable"
+
+
+class UpstreamTimeout(GatewayError):
+    status = 504
+    code = "upstream_timeout"
+
+
+class UpstreamDisconnected(GatewayError):
+    status = 502
+    code = "upstream_disconnected"
