@@ -159,6 +159,8 @@ def render(spec: LaunchSpec) -> str:
         "#!/bin/bash -l",
         # First of all: logs and whatever the engine writes are the user's own business.
         "umask 077",
+        # A walltime warning must not kill the job before the worker listens for it.
+        "trap '' USR1",
         *spec.setup,
         # A setup line that ends in a backslash swallows this empty line, not the next.
         "",
