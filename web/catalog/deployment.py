@@ -1,0 +1,39 @@
+"""What is wanted for one model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+EngineArg: TypeAlias = "str | int | float | bool | list[EngineArg] | dict[str, EngineArg] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One entry of models.yaml, complete. Slurm's options are None where the job passes none."""
+
+    name: str
+    aliases: tuple[str, ...]
+    path: str
+    # Slurm's side
+    partition: str | None
+    qos: str | None
+    account: str | None
+    nodes: int
+    gpus: int
+    cpus: int | None
+    memory: str | None
+    time_limit: str | None
+    # life
+    idle_timeout_s: float | None
+    startup_timeout_s: float
+    drain_timeout_s: float
+    min_instances: int
+    max_instances: int
+    target_requests: int
+    # the engine's side
+    engine_args: Mapping[str, EngineArg]
+    env: Mapping[str, str]
+    setup: tuple[str, ...]
+    command: tuple[str, ...]
+    # who may use it
+    groups: tuple[str, ...]
