@@ -1,0 +1,79 @@
+"""From the command line to a listening server, and down again on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+from slurm.simulator.connection import Connection
+from slurm.simulator.options import Options, parse
+from slurm.simulator.routes import Router
+from slurm.simulator.state import State
+
+BACKLOG = 2048
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code of the process."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    options = parse(argv)
+    if options.die_at_start:
+        print("RuntimeError: Engine core initialization failed.", file=sys.stderr)
+        return 1
+    try:
+        asyncio.run(serve(options))
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+async def serve(options: Options) -> None:
+    """Bind, start up, listen, answer. Raises OSError when the address is taken."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    bound = bind(options.host, options.port)
+    router = Router(State(options))
+    open_ones: set[Connection] = set()
+    if await _starts_up(options.startup_s, stopped):
+        await loop.create_server(
+            lambda: Connection(router.answer, options.keep_alive_s, open_ones),
+            sock=bound,
+            backlog=BACKLOG,
+        )
+        log.info("Application startup complete. Listening on %s", bound.getsockname())
+        await stopped.wait()
+    # vLLM aborts what is in flight unless told otherwise.
+    for connection in list(open_ones):
+        connection.abort()
+    bound.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The address taken, but not listening: until the engine is up, clients are refused.
+
+    SO_REUSEPORT as in vLLM: a second server on the same port is not told, and both are asked.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((host, port))
+    return bound
+
+
+async def _starts_up(startup_s: float, stopped: asyncio.Event) -> bool:
+    """Whether the engine came up; False when it was told to stop meanwhile."""
+    up = asyncio.get_running_loop().create_task(asyncio.sleep(startup_s))
+    stop = asyncio.get_running_loop().create_task(stopped.wait())
+    await asyncio.wait({up, stop}, return_when=asyncio.FIRST_COMPLETED)
+    up.cancel()
+    stop.cancel()
+    return not stopped.is_set()
