@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.integration.kit import configuration as conf
 from tests.integration.kit.packages import program
-from tests.integration.kit.processes import Daemon, environment_of, kit_pids, parent_of
+from tests.integration.kit.processes import Daemon, environment_of, folder_of, kit_pids
 from tests.waiting import wait_until
 
 
@@ -24,9 +24,7 @@ class SlurmDaemons:
         (folder / "state").mkdir()
         self.munged = self._daemon("munged", *self._munge_options())
         self.controller = self._daemon("slurmctld", "-D")
-        self.nodes = {
-            name: self._daemon("slurmd", "-D", "-N", name, log=name) for name in ports.nodes
-        }
+        self.nodes = {name: self._node(name) for name in ports.nodes}
 
     def start(self) -> None:
         self.munged.start()
@@ -90,22 +88,43 @@ class SlurmDaemons:
     def crash_node(self, name: str) -> None:
         """The node loses its power: slurmd, its step daemons and every process of its jobs."""
         self.nodes[name].kill()
-        found = kit_pids(self._folder)
-        jobs = [pid for pid in found if environment_of(pid).get("SLURMD_NODENAME") == name]
-        steps = {parent_of(pid) for pid in jobs}.intersection(found) - set(jobs)
-        # Step daemons first: one that saw its job die would still tell the controller.
-        for pid in (*steps, *jobs):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+
+        def none_left() -> bool:
+            found = self.node_pids(name)
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not found
+
+        wait_until(none_left, what=f"processes of {name} gone")
+
+    def node_pids(self, name: str) -> list[int]:
+        """slurmd, its step daemons, and the processes of the node's jobs; in this order.
+
+        A step daemon must die first: one that saw its job die would still tell the controller.
+        """
+        own = [pid for pid in kit_pids(self._folder) if folder_of(pid) == self._folder / name]
+        jobs = [
+            p for p in kit_pids(self._folder) if environment_of(p).get("SLURMD_NODENAME") == name
+        ]
+        return [*own, *jobs]
 
     def _all_idle(self) -> bool:
         return self.node_states() == dict.fromkeys(self.nodes, "idle")
 
-    def _daemon(self, name: str, *options: str, log: str = "") -> Daemon:
+    def _daemon(self, name: str, *options: str) -> Daemon:
+        return self._in_folder(self._folder, name, name, *options)
+
+    def _node(self, node: str) -> Daemon:
+        folder = self._folder / node
+        folder.mkdir()
+        return self._in_folder(folder, node, "slurmd", "-D", "-N", node)
+
+    def _in_folder(self, folder: Path, log: str, name: str, *options: str) -> Daemon:
         return Daemon(
             [program(name), *options],
-            folder=self._folder,
-            log=self._folder / "log" / f"{log or name}.log",
+            folder=folder,
+            log=self._folder / "log" / f"{log}.log",
             env={"SLURM_CONF": str(self.conf)},
         )
 

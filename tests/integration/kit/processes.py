@@ -87,12 +87,11 @@ def environment_of(pid: int) -> dict[str, str]:
     return {}
 
 
-def parent_of(pid: int) -> int:
-    """0 when `pid` is gone."""
+def folder_of(pid: int) -> Path | None:
+    """The working folder of `pid`; None when it is gone."""
     with suppress(OSError):
-        # The name stands in parentheses and may itself hold spaces and parentheses.
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return 0
+        return Path(f"/proc/{pid}/cwd").readlink()
+    return None
 
 
 def pids() -> Iterator[int]:

@@ -1,25 +1,15 @@
 """A small Slurm cluster with a login node, for tests: real daemons, one machine, one session."""
 
-import fcntl
 import shutil
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.integration.kit import account
 from tests.integration.kit import configuration as conf
-from tests.integration.kit.cluster import SlurmDaemons, copy_logs
+from tests.integration.kit.cluster import SlurmDaemons
 from tests.integration.kit.login import LoginNode
-from tests.integration.kit.packages import ensure_packages
-from tests.integration.kit.processes import kill_leftovers
 from tests.waiting import wait_until
 
-# Not below /run, which may be mounted noexec: slurmd runs batch scripts from its spool.
-BASE = Path("/var/lib/kscope-kit")
 REPOSITORY = Path(__file__).resolve().parents[3]
-LOGS = REPOSITORY / ".cache/slurm-kit"
 USER = "llm"
 # squeue's words for jobs that will not run (again).
 OVER = frozenset(
@@ -148,60 +138,3 @@ class SlurmKit:
     def _submit_filler(self, gpus: int) -> str:
         options = ["--parsable", "-J", "filler", "-o", "/dev/null", f"--gres=gpu:{gpus}"]
         return self.daemons.run("sbatch", *options, stdin=_FILLER).stdout.strip().split(";")[0]
-
-
-@contextmanager
-def running_kit() -> Iterator[SlurmKit]:
-    """The whole kit, stopped and removed at the end whatever happens in between.
-
-    Raises MissingParts when this machine cannot run it.
-    """
-    ensure_packages()
-    with ExitStack() as undo:
-        undo.enter_context(_only_one())
-        folder = BASE / "run"
-        _remove(folder)
-        undo.callback(_remove, folder)
-        kit = _build(folder)
-        undo.callback(copy_logs, folder, LOGS)
-        undo.callback(kit.daemons.stop)
-        undo.callback(kit.login.stop)
-        kit.daemons.start()
-        kit.login.start()
-        undo.callback(kit.cancel_all)
-        yield kit
-
-
-def _build(folder: Path) -> SlurmKit:
-    (folder / "log").mkdir(parents=True)
-    home = account.ensure_account(USER, folder / "home")
-    account.add_hosts(conf.NODES)
-    for name in conf.NODES:
-        address = socket.gethostbyname(name)
-        if not address.startswith("127."):
-            raise RuntimeError(f"{name} is {address} here, a machine of somebody else's")
-    return SlurmKit(folder, conf.choose_ports(), home)
-
-
-def _remove(folder: Path) -> None:
-    kill_leftovers(folder)
-    account.remove_hosts()
-    account.remove_account(USER)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _only_one() -> Iterator[None]:
-    """Two test sessions at once would end each other's daemons: the second waits."""
-    BASE.mkdir(mode=0o755, exist_ok=True)
-    with (BASE / "lock").open("w") as lock:
-        wait_until(lambda: _try_lock(lock.fileno()), 240, "another test session's kit stopped")
-        yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
