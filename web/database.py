@@ -79,7 +79,7 @@ class Database:
         """topic -> counter: the cheap question "has anything changed?"."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(Version.name, Version.value))
-            return {name: value for name, value in rows}
+            return {row.name: row.value for row in rows}
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; safe to call from several hosts at once."""
@@ -122,7 +122,7 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
     # The driver's own implicit BEGIN comes too late and takes no write lock; we send our own.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 

@@ -1,0 +1,134 @@
+"""The composition root: every object of a gateway worker is made and wired here."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+import msgspec
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from web.catalog.file import CatalogFile
+from web.clock import utc_now
+from web.config import Settings
+from web.database import Database, StorageError
+from web.demand.notebook import DemandNotebook
+from web.demand.store import DemandStore
+from web.errors import BodyTooLarge, DatabaseUnavailable, GatewayError
+from web.fleet import routes as fleet_routes
+from web.fleet.callbacks import CallbackDesk
+from web.fleet.outlook import Outlook
+from web.fleet.policy import Policy
+from web.fleet.store import InstanceStore
+from web.health import Readiness
+from web.identity.authenticator import Authenticator
+from web.identity.store import KeyStore
+from web.openai_proxy import headers
+from web.openai_proxy import routes as openai_routes
+from web.openai_proxy.envelope import JSON, error_body, error_headers, from_status
+from web.openai_proxy.forwarding import Forwarder, create_session
+from web.secrets import Secrets
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a gateway worker does beside answering: keep its outlook fresh, write down demand."""
+
+    outlook: Outlook
+    notebook: DemandNotebook
+
+    def start(self) -> None:
+        self.outlook.refresh()
+        for name, run in (("outlook", self.outlook.run), ("demand", self.notebook.run)):
+            threading.Thread(target=run, name=name, daemon=True).start()
+
+    def stop(self) -> None:
+        self.outlook.stop()
+        self.notebook.stop()
+
+
+def create_app(settings: Settings) -> Flask:
+    """The WSGI application; `app.extensions["kscope"]` is its `Background`, not yet started."""
+    database = Database(settings.database_url)
+    secrets = Secrets(settings.data_dir)
+    catalog = CatalogFile(settings.models_file)
+    policy = Policy()
+    store = InstanceStore(database)
+    keys = KeyStore(database, secrets)
+    outlook = Outlook(database, store, catalog, secrets, utc_now, policy)
+    notebook = DemandNotebook(DemandStore(database), utc_now)
+    forwarder = Forwarder(create_session(), outlook, notebook, utc_now, settings, policy)
+    desk = CallbackDesk(store, secrets, utc_now, settings.max_num_historic_records)
+    readiness = Readiness(database, store, catalog, utc_now, settings.min_update_interval_s)
+
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_body_mb * 1024 * 1024
+    app.extensions["kscope"] = Background(outlook, notebook)
+    authenticator = Authenticator(keys, utc_now)
+    app.register_blueprint(openai_routes.create_blueprint(authenticator, forwarder, outlook))
+    app.register_blueprint(fleet_routes.create_blueprint(desk))
+    _add_health(app, readiness)
+    _add_request_ids(app)
+    _add_error_handlers(app, settings)
+    return app
+
+
+def _add_health(app: Flask, readiness: Readiness) -> None:
+    def alive() -> Response:
+        return Response(b'{"status":"ok"}', content_type=JSON)
+
+    def ready() -> Response:
+        parts = readiness.parts()
+        ok = all(part.ok for part in parts.values())
+        body = {"ready": ok, "parts": parts}
+        return Response(msgspec.json.encode(body), 200 if ok else 503, content_type=JSON)
+
+    app.add_url_rule("/health", "health", alive)
+    app.add_url_rule("/ping", "ping", alive)
+    app.add_url_rule("/ready", "ready", ready)
+
+
+def _add_request_ids(app: Flask) -> None:
+    @app.before_request
+    def receive() -> None:
+        g.received_at = time.perf_counter()
+        g.request_id = headers.request_id(request.headers.get("x-request-id"))
+
+    @app.after_request
+    def answer(response: Response) -> Response:
+        response.headers["x-request-id"] = g.request_id
+        return response
+
+
+def _add_error_handlers(app: Flask, settings: Settings) -> None:
+    """Whatever goes wrong leaves as the envelope; no client ever sees a page or a traceback."""
+
+    def tell(error: GatewayError) -> Response:
+        return Response(error_body(error), error.status, error_headers(error))
+
+    @app.errorhandler(GatewayError)
+    def refused(error: GatewayError) -> Response:
+        return tell(error)
+
+    @app.errorhandler(StorageError)
+    def storage_failed(error: Exception) -> Response:
+        log.error("the database failed a request: %s", error)
+        return tell(DatabaseUnavailable())
+
+    @app.errorhandler(HTTPException)
+    def not_routed(error: HTTPException) -> Response:
+        if error.code == 413:
+            return tell(BodyTooLarge(settings.max_request_body_mb))
+        response = tell(from_status(error.code or 500, error.description or ""))
+        for name, value in error.get_headers():
+            if name in ("Allow", "Retry-After"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        log.exception("request %s failed", g.get("request_id"), exc_info=error)
+        return tell(GatewayError("The gateway failed to handle this request; this is our fault."))

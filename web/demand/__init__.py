@@ -1,0 +1,1 @@
+"""Which models are asked for: noted by the gateway workers, read by the fleet process."""

@@ -1,0 +1,72 @@
+"""Demand in memory: requests are counted here for nothing, and written down now and then.
+
+A cold model is written down within WRITE_INTERVAL_S of being asked for, a warm one only often
+enough for its idle time to be known. The request itself never waits for the database.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+from web.database import StorageError
+from web.demand.store import DemandStore
+
+WRITE_INTERVAL_S = 1.0
+WARM_INTERVAL_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class DemandNotebook:
+    def __init__(self, store: DemandStore, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+        self._cold: Counter[str] = Counter()
+        self._warm: Counter[str] = Counter()
+        self._warm_written_at: datetime | None = None
+        self._wake = threading.Event()
+        self._stopped = False
+
+    def note_cold(self, model: str) -> None:
+        self._cold[model] += 1
+        self._wake.set()
+
+    def note_warm(self, model: str) -> None:
+        self._warm[model] += 1
+
+    def flush(self) -> None:
+        """Write down what is due. On failure the counts are kept for the next time."""
+        now = self._clock()
+        cold, self._cold = self._cold, Counter()
+        try:
+            if cold:
+                self._store.add(cold, now, cold=True)
+                cold = Counter()
+            if self._warm and self._warm_is_due(now):
+                warm, self._warm = self._warm, Counter()
+                self._warm_written_at = now
+                self._store.add(warm, now, cold=False)
+        except StorageError as error:
+            self._cold += cold
+            log.warning("demand not written, will try again: %s", error.orig)
+
+    def run(self) -> None:
+        """Flush until stopped: at once on the first cold request, then at most once a second."""
+        pause = threading.Event()
+        while not self._stopped:
+            self._wake.wait(WARM_INTERVAL_S)
+            self._wake.clear()
+            self.flush()
+            pause.wait(WRITE_INTERVAL_S)
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+        self.flush()
+
+    def _warm_is_due(self, now: datetime) -> bool:
+        if self._warm_written_at is None:
+            return True
+        return (now - self._warm_written_at).total_seconds() >= WARM_INTERVAL_S

@@ -1,0 +1,1 @@
+"""Keeping the instances that are wanted: observe the cluster, plan, act."""

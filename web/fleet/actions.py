@@ -1,0 +1,69 @@
+"""What a decider may ask for. Data only: the reconciler carries them out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from slurm.jobs import Job
+from web.fleet.states import EndReason, InstanceState
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Write an intent, then submit a job for it."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Record what Slurm said of a job, in a listing that was asked for at `looked_at`."""
+
+    instance_id: str
+    job: Job
+    looked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoteMissing:
+    """Record that a successful listing lacked the instance's job."""
+
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Send no new requests; the worker ends the job when those in flight are done."""
+
+    instance_id: str
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Mark the instance as stopping and scancel its job."""
+
+    instance_id: str
+    job_id: str | None
+    reason: EndReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJob:
+    """scancel a job that carries our instance's name but must not run: a twin or a revenant."""
+
+    job_id: str
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The instance is over; `state` is STOPPED or FAILED."""
+
+    instance_id: str
+    state: InstanceState
+    reason: EndReason
+    detail: str = ""
+
+
+Action = Launch | Note | NoteMissing | Drain | Cancel | CancelJob | End

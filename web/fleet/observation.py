@@ -1,0 +1,131 @@
+"""What a listing of the cluster means for our instances. Pure.
+
+An instance and its job find each other by the job's name, which carries the instance's id:
+job ids are reused by Slurm, names of ours are not. Only a *successful* listing comes here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from slurm.jobs import Job, JobState
+from slurm.script import instance_id_of
+from web.fleet.actions import Action, CancelJob, End, Note, NoteMissing
+from web.fleet.policy import Policy
+from web.fleet.states import EndReason, Instance, InstanceState, final_state
+
+S = InstanceState
+
+_END_REASONS: Mapping[JobState, EndReason] = {
+    JobState.TIMEOUT: EndReason.WALLTIME,
+    JobState.DEADLINE: EndReason.WALLTIME,
+    JobState.PREEMPTED: EndReason.PREEMPTED,
+    JobState.NODE_FAIL: EndReason.NODE_FAIL,
+    JobState.BOOT_FAIL: EndReason.NODE_FAIL,
+    JobState.OUT_OF_MEMORY: EndReason.OUT_OF_MEMORY,
+    JobState.CANCELLED: EndReason.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A successful look at the cluster; `looked_at` is when it was asked, not answered."""
+
+    looked_at: datetime
+    jobs: tuple[Job, ...]
+
+
+def observe(
+    instances: Iterable[Instance], listing: Listing, now: datetime, policy: Policy
+) -> list[Action]:
+    """The moves that follow from a listing.
+
+    `instances` holds every live instance, and the ended ones whose names the listing shows.
+    Jobs with our prefix that belong to no instance are left alone: they may be another gateway's.
+    """
+    by_instance: dict[str, list[Job]] = {}
+    for job in listing.jobs:
+        instance_id = instance_id_of(job.name)
+        if instance_id is not None:
+            by_instance.setdefault(instance_id, []).append(job)
+    actions: list[Action] = []
+    for instance in instances:
+        own = Listing(listing.looked_at, tuple(by_instance.get(instance.id, ())))
+        actions += _observe_one(instance, own, now, policy)
+    return actions
+
+
+def _observe_one(
+    instance: Instance, listing: Listing, now: datetime, policy: Policy
+) -> list[Action]:
+    jobs = listing.jobs
+    if instance.state.is_over:
+        return [CancelJob(job.job_id, instance.id) for job in jobs if not job.state.is_over]
+    job = _own_job(instance, jobs)
+    if job is None:
+        return _missing(instance, now, policy)
+    twins = [
+        CancelJob(other.job_id, instance.id)
+        for other in jobs
+        if other.job_id != job.job_id and not other.state.is_over
+    ]
+    if job.state.is_over:
+        return [_end_of_job(instance, job), *twins]
+    return [Note(instance.id, job, listing.looked_at), *twins]
+
+
+def _own_job(instance: Instance, jobs: Iterable[Job]) -> Job | None:
+    """The job that claimed the instance, else the one sbatch named, else the oldest alive."""
+    known = instance.claimed_by or instance.job_id
+    if known is not None:
+        return next((job for job in jobs if job.job_id == known), None)
+    alive_first = sorted(jobs, key=lambda job: (job.state.is_over, len(job.job_id), job.job_id))
+    return alive_first[0] if alive_first else None
+
+
+def _missing(instance: Instance, now: datetime, policy: Policy) -> list[Action]:
+    """Gone only after several successful listings lack it (law 4)."""
+    settling = (now - instance.created_at).total_seconds() < policy.submit_grace_s
+    if instance.state is S.SUBMITTING and settling:
+        return []
+    if instance.missing_listings + 1 < policy.missing_listings_before_end:
+        return [NoteMissing(instance.id)]
+    return [_end_of_vanished(instance)]
+
+
+def _end_of_vanished(instance: Instance) -> End:
+    if instance.state in (S.STOPPING, S.DRAINING):
+        reason = instance.end_reason or EndReason.OPERATOR
+        return End(instance.id, final_state(instance.state, reason), reason, instance.detail)
+    if instance.state is S.SUBMITTING:
+        words = "Slurm gave no job id, and no job of this name ever appeared"
+        return End(instance.id, S.FAILED, EndReason.REJECTED, words)
+    words = f"job {instance.job_id} is no longer known to Slurm and never said good-bye"
+    return End(instance.id, S.FAILED, EndReason.CANCELLED, words)
+
+
+def state_after(instance: Instance, job: Job, looked_at: datetime) -> InstanceState:
+    """The state of an instance whose job is alive.
+
+    A worker that was heard after the listing was asked for knows better than the listing.
+    """
+    state = instance.state
+    heard_since = instance.heartbeat_at is not None and instance.heartbeat_at >= looked_at
+    if state is S.STOPPING:
+        return state
+    if job.state.is_waiting:
+        return state if heard_since else S.PENDING
+    if job.state.is_running and state in (S.SUBMITTING, S.PENDING):
+        return S.STARTING
+    return S.PENDING if state is S.SUBMITTING else state
+
+
+def _end_of_job(instance: Instance, job: Job) -> End:
+    if instance.state in (S.STOPPING, S.DRAINING) and instance.end_reason is not None:
+        state = final_state(instance.state, instance.end_reason)
+        return End(instance.id, state, instance.end_reason, instance.detail)
+    reason = _END_REASONS.get(job.state, EndReason.CRASHED)
+    words = (
+        instance.detail or f"Slurm ended job {job.job_id}: {job.state.name} {job.reason}".strip()
+    )
+    return End(instance.id, S.FAILED, reason, words)

@@ -1,0 +1,69 @@
+"""The gateway worker's own copy of the world, refreshed when the database says it changed."""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from web.catalog.file import CatalogFile
+from web.database import Database, StorageError
+from web.fleet.launch import engine_key
+from web.fleet.policy import Policy
+from web.fleet.routing import Snapshot, build_snapshot
+from web.fleet.store import TOPIC, InstanceStore
+from web.secrets import Secrets
+
+CHECK_INTERVAL_S = 0.25
+
+log = logging.getLogger(__name__)
+
+
+class Outlook:
+    """`snapshot` is always there and never waits; `refresh` is cheap when nothing changed."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: InstanceStore,
+        catalog: CatalogFile,
+        secrets: Secrets,
+        clock: Callable[[], datetime],
+        policy: Policy,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._catalog = catalog
+        self._secrets = secrets
+        self._clock = clock
+        self._policy = policy
+        self._built_from: object = None
+        self._stop = threading.Event()
+        self.snapshot = Snapshot({}, ())
+
+    def refresh(self) -> None:
+        """Rebuild the snapshot if instances or catalog changed since the last time."""
+        catalog = self._catalog.current()
+        source = (self._database.versions().get(TOPIC, 0), catalog.fingerprint)
+        if source == self._built_from:
+            return
+        live, history = self._store.live(), self._store.history()
+        self.snapshot = build_snapshot(
+            catalog,
+            live,
+            history,
+            lambda i: engine_key(self._secrets, i.id, i.secret_version),
+            self._clock(),
+            self._policy,
+        )
+        self._built_from = source
+
+    def run(self) -> None:
+        """Refresh until stopped. A database that is away leaves the last known world in use."""
+        while not self._stop.wait(CHECK_INTERVAL_S):
+            try:
+                self.refresh()
+            except StorageError as error:
+                log.warning("routing goes by what was last known: %s", error.orig)
+
+    def stop(self) -> None:
+        self._stop.set()

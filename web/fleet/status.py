@@ -1,0 +1,145 @@
+"""What is true of a model just now, for people: the 503, /v1/models, the CLI. Pure."""
+
+import statistics
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from slurm.jobs import JobState, explain
+from web.fleet.planner import failed_launches, next_launch_at
+from web.fleet.policy import Policy
+from web.fleet.states import Instance, InstanceState
+
+S = InstanceState
+
+
+class Phase(StrEnum):
+    READY = "ready"
+    STARTING = "starting"  # the job runs, the engine loads
+    PENDING = "pending"  # queued in Slurm
+    SUBMITTING = "submitting"  # on its way to Slurm
+    STOPPING = "stopping"  # the last instance goes, another comes when asked for
+    FAILING = "failing"  # its last launches failed
+    COLD = "cold"  # nothing runs, nothing is asked for
+
+
+_NEAREST_TO_READY = (
+    S.READY,
+    S.UNREADY,
+    S.STARTING,
+    S.PENDING,
+    S.SUBMITTING,
+    S.DRAINING,
+    S.STOPPING,
+)
+_PHASES = {
+    S.READY: Phase.READY,
+    S.UNREADY: Phase.STARTING,
+    S.STARTING: Phase.STARTING,
+    S.PENDING: Phase.PENDING,
+    S.SUBMITTING: Phase.SUBMITTING,
+    S.DRAINING: Phase.STOPPING,
+    S.STOPPING: Phase.STOPPING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """`reason` is Slurm's own word, `words` says it to a researcher. Times are UTC."""
+
+    phase: Phase
+    ready_instances: int = 0
+    job_id: str | None = None
+    reason: str = ""
+    words: str = ""
+    estimated_start: datetime | None = None
+    estimated_ready: datetime | None = None
+    starting_since: datetime | None = None
+    # How long a start took lately, from RUNNING to the first token; None when never seen.
+    typical_load_s: float | None = None
+    failures: int = 0
+    next_launch_at: datetime | None = None
+    max_model_len: int | None = None
+
+
+def describe(
+    live: tuple[Instance, ...],
+    history: tuple[Instance, ...],
+    now: datetime,
+    policy: Policy,
+) -> ModelStatus:
+    """The status of a model from its live instances and its ended ones (newest first)."""
+    load_s = typical_load_s((*live, *history))
+    length = next((i.max_model_len for i in (*live, *history) if i.max_model_len), None)
+    failures = failed_launches(history)
+    if live:
+        nearest = min(live, key=lambda i: _NEAREST_TO_READY.index(i.state))
+        return _of_instance(nearest, live, load_s, len(failures), length)
+    if failures:
+        last = failures[0]
+        return ModelStatus(
+            Phase.FAILING,
+            job_id=last.job_id,
+            reason=str(last.end_reason),
+            words=last.detail,
+            typical_load_s=load_s,
+            failures=len(failures),
+            next_launch_at=next_launch_at(history, policy, now),
+            max_model_len=length,
+        )
+    return ModelStatus(
+        Phase.COLD, words=_last_end(history), typical_load_s=load_s, max_model_len=length
+    )
+
+
+def _of_instance(
+    nearest: Instance,
+    live: tuple[Instance, ...],
+    load_s: float | None,
+    failures: int,
+    length: int | None,
+) -> ModelStatus:
+    waiting = nearest.state is S.PENDING
+    explanation = explain(_job_state(nearest), nearest.slurm_reason) if waiting else None
+    return ModelStatus(
+        _PHASES[nearest.state],
+        ready_instances=sum(i.state is S.READY for i in live),
+        job_id=nearest.job_id,
+        reason=nearest.slurm_reason if waiting else "",
+        words=explanation.words if explanation else "",
+        estimated_start=nearest.estimated_start if waiting else None,
+        estimated_ready=_estimated_ready(nearest, load_s),
+        starting_since=nearest.running_since,
+        typical_load_s=load_s,
+        failures=failures,
+        max_model_len=length,
+    )
+
+
+def typical_load_s(instances: tuple[Instance, ...]) -> float | None:
+    """The median time from RUNNING to ready over the instances that became ready."""
+    times = [
+        (i.ready_at - i.running_since).total_seconds()
+        for i in instances
+        if i.ready_at is not None and i.running_since is not None
+    ]
+    return statistics.median(times) if times else None
+
+
+def _estimated_ready(instance: Instance, load_s: float | None) -> datetime | None:
+    start = instance.running_since or instance.estimated_start
+    if start is None or load_s is None or instance.state is S.READY:
+        return None
+    return start + timedelta(seconds=load_s)
+
+
+def _job_state(instance: Instance) -> JobState:
+    return JobState.__members__.get(instance.slurm_state, JobState.PENDING)
+
+
+def _last_end(history: tuple[Instance, ...]) -> str:
+    """Why it is cold, when that is Slurm's doing: worth telling to whoever asks next."""
+    if not history or history[0].state is not S.FAILED:
+        return ""
+    last = history[0]
+    return f"its last job ({last.job_id}) ended: {str(last.end_reason).replace('_', ' ')}"

@@ -1,0 +1,63 @@
+"""gunicorn, configured: one gevent worker per WEB_CONCURRENCY, each with its own application."""
+
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from web.app import create_app
+from web.config import Settings
+
+KEEP_ALIVE_S = 75
+GRACEFUL_TIMEOUT_S = 30
+WORKER_CONNECTIONS = 100_000
+BACKLOG = 8192
+
+
+class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        host, port = self._settings.proxy_host, self._settings.proxy_port
+        options: dict[str, Any] = {
+            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "workers": self._settings.web_concurrency,
+            "worker_class": "gevent",
+            "worker_connections": WORKER_CONNECTIONS,
+            "backlog": BACKLOG,
+            "keepalive": KEEP_ALIVE_S,
+            "graceful_timeout": GRACEFUL_TIMEOUT_S,
+            # A worker's silence means nothing here: each request has time limits of its own.
+            "timeout": 0,
+            "proc_name": "kscope",
+            "post_worker_init": _start_background,
+            "worker_exit": _stop_background,
+            "logconfig_dict": _LOGGING,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(self._settings)
+
+
+# gunicorn's own loggers go where all others go.
+_LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "propagate": True, "handlers": []},
+        "gunicorn.access": {"level": "WARNING", "propagate": True, "handlers": []},
+    },
+}
+
+
+def _start_background(worker: Any) -> None:
+    worker.wsgi.extensions["kscope"].start()
+
+
+def _stop_background(_server: Any, worker: Any) -> None:
+    if isinstance(worker.wsgi, Flask):
+        worker.wsgi.extensions["kscope"].stop()

@@ -1,0 +1,66 @@
+"""Is this gateway able to do its work? Each part says so itself, or why not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from web.catalog.file import CatalogFile
+from web.database import Database, StorageError
+from web.fleet.store import InstanceStore
+from web.lock.store import holder_of
+
+# A look that takes its full time and one retry still counts as recent.
+LOOKS_BEFORE_STALE = 3
+SLOW_LOOK_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    ok: bool
+    message: str
+
+
+class Readiness:
+    def __init__(
+        self,
+        database: Database,
+        store: InstanceStore,
+        catalog: CatalogFile,
+        clock: Callable[[], datetime],
+        look_interval_s: float,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._catalog = catalog
+        self._clock = clock
+        self._stale_after_s = LOOKS_BEFORE_STALE * look_interval_s + SLOW_LOOK_S
+
+    def parts(self) -> dict[str, Part]:
+        """Part of the gateway -> how it is. A catalog kept from before its fault still serves."""
+        try:
+            return {
+                "database": Part(True, "answers"),
+                "fleet": self._fleet(),
+                "cluster": self._cluster(),
+                "catalog": Part(
+                    not self._catalog.faults, "; ".join(self._catalog.faults) or "valid"
+                ),
+            }
+        except StorageError as error:
+            return {"database": Part(False, f"the database does not answer: {error.orig}")}
+
+    def _fleet(self) -> Part:
+        holder = holder_of(self._database, self._clock())
+        if holder is None:
+            return Part(False, "no fleet process holds the lock: nothing is launched or stopped")
+        return Part(True, f"{holder} holds the lock")
+
+    def _cluster(self) -> Part:
+        look = self._store.last_look()
+        if look is None:
+            return Part(False, "the cluster has not been looked at yet")
+        if look.problem:
+            return Part(False, look.problem)
+        age_s = (self._clock() - look.tried_at).total_seconds()
+        words = f"last look {age_s:.0f} s ago, {look.duration_ms:.0f} ms"
+        return Part(age_s <= self._stale_after_s, words)

@@ -1,0 +1,1 @@
+"""The OpenAI-compatible face: who asks, which model, where to, and the bytes back."""
