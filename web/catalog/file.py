@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from web.catalog.loader import Catalog, CatalogError, read_catalog
+from web.config import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +25,10 @@ class CatalogFile:
         self._job_defaults = job_defaults
         self._catalog: Catalog | None = None
         self._seen: Signature | str | None = "never"
+
+    @classmethod
+    def for_settings(cls, settings: Settings) -> Self:
+        return cls(settings.models_file, settings.job_defaults)
 
     def current(self) -> Catalog:
         """The newest catalog that was right. Raises CatalogError while there never was one."""

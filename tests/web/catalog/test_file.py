@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from web.catalog import CatalogError, CatalogFile
+from web.config import Settings
 
 GOOD = "models: [{name: a, path: p}]"
 OTHER = "models: [{name: b, path: p}]"
@@ -110,7 +111,8 @@ def test_a_file_that_was_never_right_raises_until_it_is(path: Path) -> None:
     assert file.faults == ()
 
 
-def test_job_defaults_reach_the_deployments(path: Path) -> None:
-    (deployment,) = CatalogFile(path, {"partition": "gpu"}).current()
+def test_the_settings_name_the_file_and_the_job_defaults(path: Path) -> None:
+    environ = {"MODELS_FILE": str(path), "WORKER_SLURM_PARTITION": "gpu"}
+    (deployment,) = CatalogFile.for_settings(Settings.from_env(environ)).current()
 
     assert deployment.partition == "gpu"
