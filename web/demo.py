@@ -1,0 +1,95 @@
+"""`kscope demo`: the gateway on this machine alone, with a key to try it with.
+
+Everything is the real thing but the GPU: SQLite, jobs as child processes, and the simulated engine
+unless models.yaml says otherwise.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+
+from web.catalog.file import CatalogFile
+from web.clock import utc_now
+from web.config import Settings
+from web.database import Database
+from web.identity.store import KeyStore
+from web.secrets import Secrets
+
+KEY_FILE = "demo_api_key"
+USER = "demo"
+EXAMPLE = Path(__file__).parent.parent / "models.example.yaml"
+START_TIMEOUT_S = 60.0
+
+CURL = """\
+curl {base_url}/chat/completions -H "Authorization: Bearer {key}" \\
+  -H "Content-Type: application/json" \\
+  -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'"""
+
+
+def run(environ: Mapping[str, str]) -> int:
+    """Start the gateway, say how to use it once it answers, and stay until it ends."""
+    environ = {**environ, "MODELS_FILE": environ.get("MODELS_FILE") or _models_file()}
+    server = subprocess.Popen([sys.executable, "-m", "web.openai_proxy.routes"], env=environ)
+    # Ctrl-C reaches the server too, which then stops in order; this process waits for it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    settings = Settings.from_env(environ)
+    if _answers(settings, server):
+        _introduce(settings)
+    return server.wait()
+
+
+def _models_file() -> str:
+    return "models.yaml" if Path("models.yaml").exists() else str(EXAMPLE)
+
+
+def _answers(settings: Settings, server: subprocess.Popen[bytes]) -> bool:
+    url = f"http://127.0.0.1:{settings.proxy_port}/health"
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            return requests.get(url, timeout=1).ok
+        except requests.RequestException:
+            time.sleep(0.2)
+    return False
+
+
+def _introduce(settings: Settings) -> None:
+    base_url = f"{settings.proxy_base_url}/v1"
+    key = demo_key(settings)
+    model = next(iter(CatalogFile.for_settings(settings).current())).name
+    print(f"base_url: {base_url}")
+    print(f"api_key: {key}")
+    print(CURL.format(base_url=base_url, key=key, model=model), flush=True)
+
+
+def demo_key(settings: Settings) -> str:
+    """The key of earlier runs while it is valid, else a new one; kept in DATA_DIR, mode 0600."""
+    database = Database(settings.database_url)
+    store = KeyStore(database, Secrets(settings.data_dir))
+    path = settings.data_dir / KEY_FILE
+    now = utc_now()
+    try:
+        kept = path.read_text().strip() if path.exists() else ""
+        if kept and store.find_active(kept, now) is not None:
+            return kept
+        _, key = store.create(USER, "demo", settings.api_key_ttl_days, None, now)
+        _write_private(path, key)
+    finally:
+        database.close()
+    return key
+
+
+def _write_private(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+    fresh.replace(path)
