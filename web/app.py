@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> Flask:
     """The WSGI application; `app.extensions["kscope"]` is its `Background`, not yet started."""
     database = Database(settings.database_url)
     secrets = Secrets(settings.data_dir)
-    catalog = CatalogFile(settings.models_file)
+    catalog = CatalogFile.for_settings(settings)
     policy = Policy()
     store = InstanceStore(database)
     keys = KeyStore(database, secrets)

@@ -78,7 +78,8 @@ def demo_key(settings: Settings) -> str:
     now = utc_now()
     try:
         kept = path.read_text().strip() if path.exists() else ""
-        if kept and store.find_active(kept, now) is not None:
+        record = store.find(kept) if kept else None
+        if record is not None and record.principal_at(now) is not None:
             return kept
         _, key = store.create(USER, "demo", settings.api_key_ttl_days, None, now)
         _write_private(path, key)

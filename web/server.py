@@ -131,7 +131,7 @@ def _options(argv: Sequence[str] | None) -> dict[str, str]:
 def _prepare(settings: Settings) -> None:
     """Whatever can be wrong is found here, before a child starts."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    CatalogFile(settings.models_file).current()
+    CatalogFile.for_settings(settings).current()
     Secrets(settings.data_dir)
     database = Database(settings.database_url)
     database.migrate()

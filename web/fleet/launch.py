@@ -19,6 +19,8 @@ def worker_token(secrets: Secrets, instance_id: str, version: int | None = None)
 
 
 def is_worker_token(secrets: Secrets, instance: Instance, presented: str) -> bool:
+    if instance.secret_version not in secrets.versions:
+        return False
     expected = worker_token(secrets, instance.id, instance.secret_version)
     return hmac.compare_digest(expected.encode(), presented.encode())
 
@@ -40,9 +42,9 @@ class SpecWriter:
         local = s.cluster is ClusterKind.LOCAL
         return LaunchSpec(
             instance_id=instance_id,
-            partition=deployment.partition or s.worker_slurm_partition,
-            qos=deployment.qos or s.worker_slurm_qos,
-            account=deployment.account or s.worker_slurm_account,
+            partition=deployment.partition,
+            qos=deployment.qos,
+            account=deployment.account,
             nodes=deployment.nodes,
             gpus=deployment.gpus,
             cpus=deployment.cpus,

@@ -5,10 +5,10 @@ import signal
 import threading
 
 from slurm.cluster import Cluster, SlurmCluster
-from slurm.shell import LocalShell
 from slurm.ssh import SSHShell
 
 from slurm.local import LocalCluster
+from slurm.shell import LocalShell
 from web.catalog.file import CatalogFile
 from web.clock import utc_now
 from web.config import ClusterKind, Settings
@@ -48,7 +48,7 @@ def build_ticker(settings: Settings, cluster: Cluster) -> Ticker:
         cluster,
         FleetStore(database, lock),
         DemandStore(database),
-        CatalogFile(settings.models_file),
+        CatalogFile.for_settings(settings),
         SpecWriter(settings, Secrets(settings.data_dir)),
         utc_now,
         Policy(),

@@ -1,0 +1,31 @@
+"""Databases for the tests of `web`: every store is held to the same behaviour on both kinds."""
+
+import pytest
+
+import web.demand.models
+import web.fleet.models
+import web.identity.models
+import web.lock.models  # noqa: F401 - registers the tables
+from tests.postgres import postgres_server
+from web.database import Base, Database
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """An empty database at the newest revision."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path}/kscope.db")
+    else:
+        database = Database(request.getfixturevalue("postgres_url"))
+    database.migrate()
+    yield database
+    with database.write() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(table.delete())
+    database.close()
