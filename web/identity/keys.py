@@ -1,0 +1,63 @@
+"""The form of an API key. Pure.
+
+    sk-ks-<40 characters of randomness><6 characters of checksum>     (base 62)
+
+The first 8 random characters are the key's public id: who finds a key knows which one to revoke.
+The other 32 (190 bits) are the secret. The checksum lets a mistyped key be refused without asking
+the database, and lets scanners tell a leaked key from a word that looks like one.
+"""
+
+import re
+import string
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+PREFIX = "sk-ks-"
+ID_LENGTH = 8
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM_LENGTH = ID_LENGTH + 32
+_CHECKSUM_LENGTH = 6
+_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECKSUM_LENGTH}}}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a request comes from. `models` is what the key is limited to; None: not limited."""
+
+    key_id: str
+    user: str
+    models: frozenset[str] | None
+
+
+def new_key(random: Callable[[int], int]) -> str:
+    """A new key; `random(n)` gives a number in [0, n), as `secrets.randbelow` does."""
+    letters = (_ALPHABET[random(len(_ALPHABET))] for _ in range(_RANDOM_LENGTH))
+    body = PREFIX + "".join(letters)
+    return body + _checksum(body)
+
+
+def has_valid_form(key: str) -> bool:
+    """Whether this could be a key of ours at all: cheap, and safe for text of any length."""
+    if not _KEY.fullmatch(key):
+        return False
+    return key.endswith(_checksum(key[:-_CHECKSUM_LENGTH]))
+
+
+def key_id(key: str) -> str:
+    """The public id within a key of valid form."""
+    return key[len(PREFIX) :][:ID_LENGTH]
+
+
+def masked(key: str) -> str:
+    """What may be shown of a key: its id if it is one, of anything else nothing."""
+    return f"{PREFIX}{key_id(key)}…" if has_valid_form(key) else "…"
+
+
+def _checksum(body: str) -> str:
+    number = zlib.crc32(body.encode("ascii"))
+    digits = []
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))
