@@ -66,7 +66,7 @@ class Gateway:
         draft.replace(self.models_file)
 
     def start(self) -> None:
-        """Start it and return when it answers. Its session is how all its processes are found."""
+        """Start it and return when it answers."""
         with self.log_file.open("ab") as log:
             self._parent = subprocess.Popen(
                 [sys.executable, "-m", "web.openai_proxy.routes"],
@@ -86,25 +86,24 @@ class Gateway:
         return self.status("/health") == 200
 
     def pids(self) -> list[int]:
-        """Its live processes: parent, workers, fleet. Jobs have sessions of their own."""
-        session = self._parent.pid if self._parent else 0
-        return [pid for pid in _pids() if session and _session_of(pid) == session]
+        """Its live processes: parent, workers, fleet. Jobs have an environment of their own."""
+        wanted = f"DATA_DIR={self.data_dir}".encode()
+        return [pid for pid in _pids() if wanted in _environment(pid)]
 
     def kill9(self) -> None:
         """All of it dies in one instant, as in a power cut."""
-        if self._parent is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._parent.pid, signal.SIGKILL)
 
         def none_left() -> bool:
-            for pid in self.pids():
+            found = self.pids()
+            # The parent is the oldest: last, so that nobody hears of its death.
+            for pid in sorted(found, reverse=True):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            return not self.pids()
+            return not found
 
         wait_until(none_left, 10, "every process of the gateway gone")
-        self._parent.wait(10)
+        if self._parent is not None:
+            self._parent.wait(10)
 
     def stop(self, number: signal.Signals = signal.SIGINT, timeout_s: float = 30) -> int:
         """Ask the parent to stop, wait for all of it; returns the parent's exit code."""
@@ -132,6 +131,11 @@ class Gateway:
         )
         assert done.returncode == 0, f"kscope {' '.join(arguments)}: {done.stderr}"
         return done.stdout
+
+    def model(self, name: str) -> dict[str, object]:
+        """The `status` of a model in /v1/models: asking this starts nothing."""
+        entries = self.client().models.list().data
+        return next(e for e in entries if e.id == name).model_extra["status"]
 
     @property
     def key(self) -> str:
@@ -173,10 +177,7 @@ def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
-def _session_of(pid: int) -> int:
-    """The session of a live process; 0 when it is gone or only waits to be collected."""
+def _environment(pid: int) -> list[bytes]:
     with contextlib.suppress(OSError):
-        # The name stands in parentheses and may itself hold spaces and parentheses.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return 0 if fields[0] == "Z" else int(fields[3])
-    return 0
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return []

@@ -69,10 +69,13 @@ class Daemon:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def log_tail(self, characters: int = 800) -> str:
+    def log_text(self) -> str:
         with suppress(FileNotFoundError):
-            return self._log.read_text(errors="replace")[-characters:]
+            return self._log.read_text(errors="replace")
         return ""
+
+    def log_tail(self, characters: int = 800) -> str:
+        return self.log_text()[-characters:]
 
     def _reap(self, timeout_s: float) -> None:
         if self._child is not None:
