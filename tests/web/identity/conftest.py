@@ -1,22 +1,12 @@
-"""A database with the tables of this feature, and its store."""
+"""The secrets and the store of this feature."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from web.database import Base, Database
+from web.database import Database
 from web.identity.store import KeyStore
 from web.secrets import Secrets
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'kscope.db'}")
-    with database.write() as session:
-        Base.metadata.create_all(session.connection())
-    yield database
-    database.close()
 
 
 @pytest.fixture
