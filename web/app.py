@@ -1,14 +1,13 @@
 """The composition root: every object of a gateway worker is made and wired here."""
 
 import logging
-import threading
 import time
-from dataclasses import dataclass
 
 import msgspec
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from web.background import Background
 from web.catalog.file import CatalogFile
 from web.clock import utc_now
 from web.config import Settings
@@ -33,23 +32,6 @@ from web.secrets import Secrets
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
-    """What a gateway worker does beside answering: keep its outlook fresh, write down demand."""
-
-    outlook: Outlook
-    notebook: DemandNotebook
-
-    def start(self) -> None:
-        self.outlook.refresh()
-        for name, run in (("outlook", self.outlook.run), ("demand", self.notebook.run)):
-            threading.Thread(target=run, name=name, daemon=True).start()
-
-    def stop(self) -> None:
-        self.outlook.stop()
-        self.notebook.stop()
-
-
 def create_app(settings: Settings) -> Flask:
     """The WSGI application; `app.extensions["kscope"]` is its `Background`, not yet started."""
     database = Database(settings.database_url)
@@ -57,7 +39,6 @@ def create_app(settings: Settings) -> Flask:
     catalog = CatalogFile.for_settings(settings)
     policy = Policy()
     store = InstanceStore(database)
-    keys = KeyStore(database, secrets)
     outlook = Outlook(database, store, catalog, secrets, utc_now, policy)
     notebook = DemandNotebook(DemandStore(database), utc_now)
     forwarder = Forwarder(create_session(), outlook, notebook, utc_now, settings, policy)
@@ -66,8 +47,8 @@ def create_app(settings: Settings) -> Flask:
 
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_body_mb * 1024 * 1024
-    app.extensions["kscope"] = Background(outlook, notebook)
-    authenticator = Authenticator(keys, utc_now)
+    authenticator = Authenticator(KeyStore(database, secrets), utc_now)
+    app.extensions["kscope"] = Background(outlook, notebook, authenticator)
     app.register_blueprint(openai_routes.create_blueprint(authenticator, forwarder, outlook))
     app.register_blueprint(fleet_routes.create_blueprint(desk))
     _add_health(app, readiness)

@@ -5,8 +5,6 @@ import signal
 import threading
 
 from slurm.cluster import Cluster, SlurmCluster
-from slurm.ssh import SSHShell
-
 from slurm.local import LocalCluster
 from slurm.shell import LocalShell
 from web.catalog.file import CatalogFile
@@ -29,6 +27,9 @@ def open_cluster(settings: Settings) -> Cluster:
         return LocalCluster(settings.data_dir / "jobs")
     if settings.ssh_host is None:
         return SlurmCluster(LocalShell(), name="slurm")
+    # Only here: paramiko is a heavy import that a cluster without SSH can do without.
+    from slurm.ssh import SSHShell
+
     if settings.ssh_username is None:
         raise ValueError("SSH_USERNAME is required with SSH_HOST")
     shell = SSHShell(
