@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from web.app import create_app
 from web.config import Settings
@@ -12,6 +13,14 @@ KEEP_ALIVE_S = 75
 GRACEFUL_TIMEOUT_S = 30
 WORKER_CONNECTIONS = 100_000
 BACKLOG = 8192
+
+
+class InheritedLogger(Logger):  # type: ignore[misc]
+    """gunicorn's log lines go where all others go, in the same form; requests are not logged."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log.propagate = True
+        self.access_log.disabled = True
 
 
 class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -34,24 +43,14 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no
             "proc_name": "kscope",
             "post_worker_init": _start_background,
             "worker_exit": _stop_background,
-            "logconfig_dict": _LOGGING,
+            "logger_class": InheritedLogger,
+            "control_socket_disable": True,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
         return create_app(self._settings)
-
-
-# gunicorn's own loggers go where all others go.
-_LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "loggers": {
-        "gunicorn.error": {"level": "INFO", "propagate": True, "handlers": []},
-        "gunicorn.access": {"level": "WARNING", "propagate": True, "handlers": []},
-    },
-}
 
 
 def _start_background(worker: Any) -> None:

@@ -32,13 +32,13 @@ def retry_after_s(status: ModelStatus, now: datetime) -> int:
 
 
 def _what(model: str, status: ModelStatus, now: datetime) -> str:
-    job = f"Slurm job {status.job_id}" if status.job_id else "its Slurm job"
+    job = f"job {status.job_id}" if status.job_id else "its job"
     match status.phase:
         case Phase.COLD:
             why = f" ({status.words})" if status.words else ""
             return f"The model `{model}` is not running{why}. It was asked to start just now."
         case Phase.SUBMITTING:
-            return f"The model `{model}` is being submitted to Slurm."
+            return f"The model `{model}` is being submitted to the scheduler."
         case Phase.PENDING:
             why = f": {status.words}" if status.words else ""
             reason = f" ({status.reason})" if status.reason not in ("", "None") else ""
@@ -66,9 +66,9 @@ def _estimate(status: ModelStatus) -> str:
     if status.phase is Phase.PENDING:
         start = status.estimated_start
         parts.append(
-            f"Slurm expects to start it at {_clock_time(start)}."
+            f"It is expected to start at {_clock_time(start)}."
             if start
-            else "Slurm gives no estimate yet."
+            else "There is no estimate of its start yet."
         )
     if status.estimated_ready:
         parts.append(
