@@ -38,6 +38,7 @@ def _id(request: Request) -> str:
 def _job(state: State, body: Body) -> Job:
     messages = body["messages"]
     checks.conversation(messages)
+    checks.logprobs(body.get("top_logprobs"))
     asked = body.get("max_completion_tokens")
     asked = body.get("max_tokens") if asked is None else asked
     limits = (None if asked is None else int(asked), state.options.max_model_len)

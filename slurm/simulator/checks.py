@@ -14,6 +14,7 @@ from slurm.simulator.errors import ApiError, fault, invalid, refused, refused_va
 from slurm.simulator.exchange import Request
 
 Body = dict[str, Any]
+MAX_LOGPROBS = 20
 
 # kind of a member -> (pydantic's type and words when it is of the wrong JSON type, when it is a
 # string that does not parse)
@@ -174,6 +175,13 @@ def values(body: Body, prompt_tokens: int, max_tokens: int | None, max_model_len
     if budget < 1:
         text = f"max_tokens must be at least 1, got {budget}."
         raise refused_value(text, "max_tokens", budget)
+
+
+def logprobs(count: object) -> None:
+    """vLLM's default limit (--max-logprobs)."""
+    if count is not None and int(str(count)) > MAX_LOGPROBS:
+        words = f"Requested sample logprobs of {count}, which is greater than max allowed:"
+        raise refused_value(f"{words} {MAX_LOGPROBS}", "logprobs", count)
 
 
 def _too_long(limit: int) -> ApiError:

@@ -53,6 +53,7 @@ def _prompts(body: Body) -> list[Any]:
 
 def _job(state: State, body: Body, given: list[Any]) -> Job:
     """One job for all prompts: their answers side by side, numbered through."""
+    checks.logprobs(body.get("logprobs"))
     asked = body.get("max_tokens")
     limits = (DEFAULT_MAX_TOKENS if asked is None else int(asked), state.options.max_model_len)
     jobs = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable
 
-from slurm.simulator import chat, completions, plain
+from slurm.simulator import chat, completions, messages, plain, pooling, responses
 from slurm.simulator.engine import Broken
 from slurm.simulator.errors import ApiError
 from slurm.simulator.exchange import Request, Response
@@ -27,6 +27,19 @@ ALWAYS: dict[str, dict[str, Route]] = {
 GENERATING: dict[str, dict[str, Route]] = {
     "/v1/chat/completions": {"POST": chat.create},
     "/v1/completions": {"POST": completions.create},
+    "/v1/responses": {"POST": responses.create},
+    "/v1/responses/{id}": {"GET": responses.retrieve},
+    "/v1/responses/{id}/cancel": {"POST": responses.cancel},
+    "/v1/messages": {"POST": messages.create},
+    "/v1/messages/count_tokens": {"POST": messages.count_tokens},
+}
+POOLING: dict[str, dict[str, Route]] = {
+    "/v1/embeddings": {"POST": pooling.embeddings},
+    "/v1/score": {"POST": pooling.score},
+    "/score": {"POST": pooling.score},
+    "/v1/rerank": {"POST": pooling.rerank},
+    "/v2/rerank": {"POST": pooling.rerank},
+    "/rerank": {"POST": pooling.rerank},
 }
 
 
@@ -35,7 +48,7 @@ class Router:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._routes = {**ALWAYS, **GENERATING}
+        self._routes = {**ALWAYS, **(POOLING if state.options.pooling else GENERATING)}
         self._keys = [key.encode() for key in state.options.api_keys]
 
     async def answer(self, request: Request, response: Response) -> None:
@@ -43,7 +56,7 @@ class Router:
             response.extra_headers = []  # refused before CORS has its say
             response.send_json(401, {"error": "Unauthorized"})
             return
-        methods = self._routes.get(request.path)
+        methods = self._routes.get(_pattern(request.path))
         if methods is None:
             response.send_json(404, {"detail": "Not Found"})
         elif request.method not in methods:
@@ -70,3 +83,10 @@ class Router:
         return scheme.lower() == "bearer" and any(
             hmac.compare_digest(given, known) for known in self._keys
         )
+
+
+def _pattern(path: str) -> str:
+    parts = path.split("/")
+    if parts[1:3] == ["v1", "responses"] and len(parts) > 3:
+        parts[3] = "{id}"
+    return "/".join(parts)
