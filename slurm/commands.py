@@ -149,7 +149,7 @@ def build_squeue() -> list[str]:
 
 
 def parse_squeue(result: Result) -> tuple[Job, ...]:
-    """Our jobs. Rows that are not ours, or in which any field is not what it should be, are dropped.
+    """Our jobs. Rows that are not ours, or in which any field is not as it should be, are dropped.
 
     A newline in another job's name makes rows of the sender's choosing. Raises ObservationFailed.
     """
