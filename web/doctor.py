@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 from slurm.cluster import Cluster
 from slurm.errors import ClusterError, HostKeyRejected, ShellUnavailable
-from web.catalog import CatalogError
-from web.catalog.file import CatalogFile
+from web.catalog import CatalogError, read_catalog
 from web.config import ClusterKind, ConfigError, Settings
 from web.database import Database, StorageError
 from web.secrets import FILE_NAME, Secrets, SecretsError
@@ -56,13 +55,14 @@ def examine(
 
 def _catalog(settings: Settings) -> Iterator[Finding]:
     try:
-        names = [deployment.name for deployment in CatalogFile.for_settings(settings).current()]
+        catalog = read_catalog(settings.models_file, settings.job_defaults)
     except CatalogError as error:
         advice = f"mend {settings.models_file}; models.example.yaml shows how it is written"
         for fault in error.faults:
             yield Finding("catalog", False, fault, advice)
         return
-    yield Finding("catalog", True, ", ".join(names) or "no models")
+    names = ", ".join(deployment.name for deployment in catalog)
+    yield Finding("catalog", True, names or "no models")
 
 
 def _data_dir(path: Path) -> Finding:

@@ -8,8 +8,7 @@ from datetime import datetime
 
 import click
 
-from web.catalog import Catalog
-from web.catalog.file import CatalogFile
+from web.catalog import Catalog, read_catalog
 from web.clock import utc_now
 from web.config import Settings
 from web.database import Database
@@ -37,7 +36,8 @@ def create(user: str, name: str, days: int | None, models: str | None, as_json: 
     settings = Settings.from_env(os.environ)
     limited_to = None
     if models is not None:
-        limited_to = _model_names(models, CatalogFile.for_settings(settings).current())
+        catalog = read_catalog(settings.models_file, settings.job_defaults)
+        limited_to = _model_names(models, catalog)
     life = settings.api_key_ttl_days if days is None else days
     with _store(settings) as store:
         try:
