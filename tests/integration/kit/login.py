@@ -1,12 +1,15 @@
 """The login node: an sshd of our own on loopback, and the account that the gateway uses."""
 
+import os
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from tests.integration.kit import configuration as conf
 from tests.integration.kit.packages import program
-from tests.integration.kit.processes import CLEAN_PATH, Daemon
+from tests.integration.kit.processes import CLEAN_PATH, Daemon, kit_pids, program_of
 from tests.waiting import wait_until
 
 PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -16,6 +19,8 @@ class LoginNode:
     """sshd for one user with one ed25519 key; the host key is known to nobody else."""
 
     def __init__(self, folder: Path, ports: conf.Ports, user: str) -> None:
+        self._folder = folder
+        self._sshd = Path(program("sshd")).resolve()
         self.port = ports.ssh
         self.user = user
         self.host_key = folder / "host_key"
@@ -28,7 +33,7 @@ class LoginNode:
         config = folder / "sshd_config"
         config.write_text(conf.sshd_config(folder, ports, user))
         self.daemon = Daemon(
-            [program("sshd"), "-D", "-e", "-f", str(config)],
+            [str(self._sshd), "-D", "-e", "-f", str(config)],
             folder=folder,
             log=folder / "log/sshd.log",
             env={"SLURM_CONF": str(folder / "slurm.conf")},
@@ -41,6 +46,14 @@ class LoginNode:
 
     def stop(self) -> None:
         self.daemon.stop()
+
+    def crash(self) -> None:
+        """The login node goes away: the listener and every open session."""
+        self.daemon.kill()
+        for pid in kit_pids(self._folder):
+            if program_of(pid) == self._sshd:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def run(
         self, command: str, stdin: str = "", timeout_s: float = 30

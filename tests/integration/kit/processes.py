@@ -97,6 +97,13 @@ def folder_of(pid: int) -> Path | None:
     return None
 
 
+def program_of(pid: int) -> Path | None:
+    """The file that `pid` executes; None when it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/exe").readlink()
+    return None
+
+
 def pids() -> Iterator[int]:
     own = os.getpid()
     for entry in Path("/proc").iterdir():

@@ -124,7 +124,7 @@ class SlurmKit:
         self.login.daemon.resume()
 
     def kill_sshd(self) -> None:
-        self.login.daemon.kill()
+        self.login.crash()
 
     def start_sshd(self) -> None:
         self.login.start()
