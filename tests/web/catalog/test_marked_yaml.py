@@ -10,11 +10,16 @@ LAUGHS = "\n".join(["a0: &a0 [x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for 
 MERGED_LAUGHS = "\n".join(
     ["a0: &a0 {x: 1}"] + [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40)]
 )
+# No value at the end that would be counted: the merging itself has to be.
+EMPTY_LAUGHS = "\n".join(
+    ["a0: &a0 {}"] + [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 18)]
+)
 
 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
+        (EMPTY_LAUGHS, 1, "once its aliases are expanded"),
         (LAUGHS, 1, "once its aliases are expanded"),
         (MERGED_LAUGHS, 1, "once its aliases are expanded"),
         ("a: &a [*a]", 1, "an alias contains itself"),
