@@ -24,7 +24,8 @@ async def create(state: State, request: Request, response: Response) -> None:
     state.admit(job)
     head = {"id": _id(request), "created": int(time.time()), "model": name}
     if body.get("stream"):
-        await sse.stream(state, response, job, Stream(body, head, job))
+        chunks = Stream(body, head, job, state.options.tool_parser)
+        await sse.stream(state, response, job, chunks)
         return
     await state.engine.complete(job)
     response.send_json(200, _whole(body, head, job))
@@ -38,6 +39,7 @@ def _id(request: Request) -> str:
 def _job(state: State, body: Body) -> Job:
     messages = body["messages"]
     checks.conversation(messages)
+    tools.check(body, state.options.tool_parser)
     checks.logprobs(body.get("top_logprobs"))
     asked = body.get("max_completion_tokens")
     asked = body.get("max_tokens") if asked is None else asked
@@ -72,7 +74,7 @@ def _choice(body: Body, index: int, answer: Answer) -> Chunk:
         "index": index,
         "message": {
             "role": "assistant",
-            "content": None if call else answer.text,
+            "content": tools.content_of(answer),
             "refusal": None,
             "annotations": None,
             "audio": None,
@@ -91,8 +93,8 @@ def _choice(body: Body, index: int, answer: Answer) -> Chunk:
 class Stream:
     """The chunks of one chat answer, each as a dict."""
 
-    def __init__(self, body: Body, head: Chunk, job: Job) -> None:
-        self._body, self._job = body, job
+    def __init__(self, body: Body, head: Chunk, job: Job, parser: bool) -> None:
+        self._body, self._job, self._parser = body, job, parser
         self._head = {
             "id": head["id"],
             "object": "chat.completion.chunk",
@@ -114,7 +116,7 @@ class Stream:
 
     def token(self, token: Token) -> Chunk:
         answer = self._job.answers[token.index]
-        choice = self._delta(token.index, tools.delta(answer, token))
+        choice = self._delta(token.index, tools.delta(answer, token, self._parser))
         choice["logprobs"] = logprobs.chat(self._body, [token.text])
         if token.last:
             choice.update(finish_reason=answer.finish_reason, stop_reason=answer.stop_reason)

@@ -42,11 +42,13 @@ def _prompts(body: Body) -> list[Any]:
     if prompt is None or prompt in ("", []):
         raise refused("Either prompt or prompt_embeds must be provided and non-empty.", "prompt")
     if not isinstance(prompt, (str, list)):
-        faults = [
-            fault(f"{kind}_type", "body.prompt", f"Input should be a valid {word}", prompt)
-            for kind, word in (("list", "list"), ("string", "string"))
-        ]
-        raise invalid(faults)
+        # One for each form a prompt may have: ids, lists of ids, text, texts.
+        raise invalid(
+            [
+                fault(f"{kind}_type", "body.prompt", f"Input should be a valid {kind}", prompt)
+                for kind in ("list", "list", "string", "list")
+            ]
+        )
     many = isinstance(prompt, list) and not isinstance(prompt[0], int)
     return list(prompt) if many else [prompt]
 

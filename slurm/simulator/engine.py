@@ -20,11 +20,12 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call of an offered tool; `arguments` is JSON text."""
+    """A call of an offered tool; `arguments` is JSON text, `demanded`: it had to be called."""
 
     call_id: str
     name: str
     arguments: str
+    demanded: bool = False
 
 
 @dataclass(frozen=True)

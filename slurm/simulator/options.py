@@ -25,6 +25,7 @@ class Options:
     max_model_len: int
     max_num_seqs: int  # requests running at once, the others wait; 0: no limit
     api_keys: tuple[str, ...]
+    tool_parser: bool  # started with --enable-auto-tool-choice --tool-call-parser P
     pooling: bool  # serves embeddings and scores instead of generating
     store: bool  # keeps responses for GET /v1/responses/{id}
     keep_alive_s: float
@@ -54,6 +55,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Optio
         max_model_len=given.max_model_len,
         max_num_seqs=given.max_num_seqs,
         api_keys=tuple(key for key in keys if key),
+        tool_parser=given.enable_auto_tool_choice and bool(given.tool_call_parser),
         pooling=given.runner == "pooling",
         store=environ.get("VLLM_ENABLE_RESPONSES_API_STORE", "") not in ("", "0"),
         keep_alive_s=float(environ.get("VLLM_HTTP_TIMEOUT_KEEP_ALIVE") or 5),
@@ -90,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-model-len", type=int, default=32768)
     parser.add_argument("--max-num-seqs", type=int, default=0)
     parser.add_argument("--api-key", nargs="+")
+    parser.add_argument("--enable-auto-tool-choice", action="store_true")
+    parser.add_argument("--tool-call-parser")
     parser.add_argument("--runner", default="generate", help="`pooling` serves embeddings")
     parser.add_argument("--startup-seconds", type=float, default=0.0)
     parser.add_argument("--tokens-per-second", type=float, default=0.0, help="0: no limit")

@@ -41,13 +41,13 @@ async def embeddings(state: State, request: Request, response: Response) -> None
 async def score(state: State, request: Request, response: Response) -> None:
     body = checks.json_body(request)
     first, others = _pair(body, ("text_1", "text_2"), ("queries", "documents"))
-    _, tokens = _admit(state, body, [first, *others])
+    name, tokens = _admit(state, body, [first, *others])
     data = [
         {"index": index, "object": "score", "score": similarity(first, other)}
         for index, other in enumerate(others)
     ]
     head = {"id": f"score-{new_id()}", "object": "list", "created": int(time.time())}
-    response.send_json(200, {**head, "data": data, "usage": _usage(tokens)})
+    response.send_json(200, {**head, "model": name, "data": data, "usage": _usage(tokens)})
 
 
 async def rerank(state: State, request: Request, response: Response) -> None:
@@ -97,7 +97,7 @@ def _admit(state: State, body: Body, inputs: list[str]) -> tuple[str, int]:
     if body.get("model") and body["model"] not in names:
         # Pooling routes name neither the aliases nor the parameter.
         raise ApiError(f"The model `{body['model']}` does not exist.", None, 404)
-    if "" in inputs:
+    if body.get("input") == "":
         raise ApiError("The decoder prompt cannot be empty")
     sizes = [len(text.pieces(given)) for given in inputs]
     for size in sizes:

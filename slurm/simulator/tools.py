@@ -8,10 +8,25 @@ from typing import Any
 
 from slurm.simulator import text
 from slurm.simulator.engine import Answer, Job, Token, ToolCall
+from slurm.simulator.errors import ApiError
 from slurm.simulator.state import new_id
 
 Body = dict[str, Any]
 _EXAMPLES = {"integer": 42, "number": 4.2, "boolean": True, "array": [], "object": {}}
+
+
+def check(body: Body, parser: bool) -> None:
+    """An engine started without a parser for them refuses calls, as vLLM does."""
+    choice = body.get("tool_choice", "auto" if body.get("tools") else None)
+    if parser or choice in (None, "none"):
+        return
+    if choice == "auto":
+        flags = "--enable-auto-tool-choice and --tool-call-parser"
+        raise ApiError(f'"auto" tool choice requires {flags} to be set')
+    named = (
+        f'function "{choice["function"]["name"]}"' if isinstance(choice, dict) else f'"{choice}"'
+    )
+    raise ApiError(f"tool_choice={named} requires --tool-call-parser to be set")
 
 
 def with_call(job: Job, body: Body) -> Job:
@@ -38,7 +53,7 @@ def _call(offered: list[Any], choice: Any) -> Answer:
     properties = (function.get("parameters") or {}).get("properties") or {}
     arguments = {name: _example(schema) for name, schema in properties.items()}
     spoken = json.dumps(arguments, ensure_ascii=False)
-    call = ToolCall(f"chatcmpl-tool-{new_id()}", function["name"], spoken)
+    call = ToolCall(f"chatcmpl-tool-{new_id()}", function["name"], spoken, choice != "auto")
     reason = "stop" if named else "tool_calls"
     return Answer([call.name, *text.pieces(spoken), ""], reason, call=call)
 
@@ -51,6 +66,13 @@ def _example(schema: Any) -> Any:
     return _EXAMPLES.get(schema.get("type", "string"), "Jülich")
 
 
+def content_of(answer: Answer) -> str | None:
+    """The `content` of a whole answer: null beside a call of the model's own choice."""
+    if answer.call is None:
+        return answer.text
+    return "" if answer.call.demanded else None
+
+
 def call_of(answer: Answer) -> dict[str, Any] | None:
     """The `tool_calls` entry of a whole answer."""
     if answer.call is None:
@@ -59,10 +81,11 @@ def call_of(answer: Answer) -> dict[str, Any] | None:
     return {"id": answer.call.call_id, "type": "function", "function": function}
 
 
-def delta(answer: Answer, token: Token) -> dict[str, Any]:
+def delta(answer: Answer, token: Token, parser: bool) -> dict[str, Any]:
     """What a stream tells with one token: the name first, then the arguments in pieces."""
     if answer.call is None:
-        return {"content": token.text}
+        # A parser has nothing to tell of the token without text that ends an answer.
+        return {} if parser and not token.text else {"content": token.text}
     if token.last:
         return {}
     part: dict[str, Any] = {"index": 0, "function": {"arguments": token.text}}
