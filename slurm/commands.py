@@ -15,14 +15,17 @@ from slurm.errors import (
     SubmitUnknown,
 )
 from slurm.jobs import Job, JobState
-from slurm.script import LaunchSpec, instance_id_of
+from slurm.script import JOB_NAME_PREFIX, LaunchSpec, instance_id_of
 from slurm.shell import Result
 
 WARNING_S = 120
 NOT_FOUND = 127  # what every shell answers when there is no such program
 
-# The name last: it is the only field in which anybody could put a separator.
-_FORMAT = "%i|%T|%r|%S|%e|%V|%B|%N|%j"
+# The name last: it is the only field in which anybody could put a separator, or a newline and a
+# whole row of his own. Cut to one character more than our names have (which also pads it), it is
+# too short for a row. All other fields have no width: squeue would cut them, too.
+_NAME_WIDTH = len(JOB_NAME_PREFIX) + 11
+_FORMAT = f"%i|%T|%r|%S|%e|%V|%B|%N|%{_NAME_WIDTH}j"
 _JOB_ID = re.compile(r"[1-9][0-9]{0,9}")
 # Somebody's array task or part of a heterogeneous job: a proper row, but never one of ours.
 _ROW_ID = re.compile(_JOB_ID.pattern + r"(?:[_+][0-9\[\],%-]+)?")
@@ -151,7 +154,7 @@ def build_squeue() -> list[str]:
 def parse_squeue(result: Result) -> tuple[Job, ...]:
     """Our jobs. Rows that are not ours, or in which any field is not as it should be, are dropped.
 
-    A newline in another job's name makes rows of the sender's choosing. Raises ObservationFailed.
+    Raises ObservationFailed.
     """
     if result.exit_code != 0:
         raise ObservationFailed(f"squeue failed ({result.exit_code}): {_line(result)}")
@@ -186,7 +189,7 @@ def _parse_row(line: str) -> Job | None:
         return None
     return Job(
         job_id=job_id,
-        name=name,
+        name=name.rstrip(" "),
         state=JobState.parse(state),
         reason="" if reason == "None" else reason,
         node=None if host in _NO_HOST else host,

@@ -43,7 +43,7 @@ class ObservationFailed(ClusterError):
 
 
 class SubmitRejected(ClusterError):
-    """The scheduler refused; no job exists.
+    """The scheduler refused; no job will ever run (22.05 lists some refused ones, as FAILED).
 
     `terminal`: the same request can never succeed (wrong account, qos, partition, size).
     """

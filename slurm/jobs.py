@@ -125,6 +125,8 @@ def explain(state: JobState, reason: str) -> Explanation:
     if not rows:
         return Explanation(f"{state_words}: {_safe(reason)}", state.is_over)
     _, words, terminal = max(rows, key=lambda row: len(row[0]))
+    if state.is_over and not terminal:  # measured: a job cancelled in the queue keeps its reason
+        return Explanation(state_words, True)
     return Explanation(f"{state_words}: {words}", terminal or state.is_over)
 
 
