@@ -16,6 +16,7 @@ from tests.gateway_process import Gateway
 from tests.integration.conftest import GatewayMaker
 from tests.integration.kit import SlurmKit
 from tests.integration.serving import (
+    ASK_EVERY_S,
     MESSAGES,
     MODEL,
     only_job,
@@ -27,9 +28,10 @@ from tests.integration.serving import (
 from tests.waiting import wait_until
 
 CHANCE = random.Random(20261120)
-# From the first request over the intent, ssh, sbatch, the claim and the engine's start to ready.
-LAUNCH_MOMENTS_S = [round(0.3 * step + CHANCE.uniform(0, 0.3), 2) for step in range(12)]
-SERVING_MOMENTS_S = [round(CHANCE.uniform(0, 2), 2) for _ in range(8)]
+# From the first request over the intent, ssh, sbatch, the claim and the engine's start to ready:
+# all of that takes about two seconds here.
+LAUNCH_MOMENTS_S = [round(0.16 * step + CHANCE.uniform(0, 0.16), 2) for step in range(12)]
+SERVING_MOMENTS_S = [round(CHANCE.uniform(0, 1.5), 2) for _ in range(8)]
 # Two ticks and a look at the cluster: time enough for a gateway to start a twin.
 WATCH_S = 3.0
 QUEUED = "test-org/Queued-1B"
@@ -40,15 +42,18 @@ def assert_no_twins(slurm: SlurmKit, models: int = 1) -> None:
     assert len({job["name"] for job in jobs}) == len(jobs) <= models, jobs
 
 
-def watch(slurm: SlurmKit, models: int = 1) -> None:
-    """Look at the queue for a while, and find at most one job per model in it every time."""
+def watch(slurm: SlurmKit, gateway: Gateway, *models: str) -> None:
+    """Keep asking for the models for a while; at any time each of them has at most one job."""
     until = time.monotonic() + WATCH_S
 
     def over() -> bool:
-        assert_no_twins(slurm, models)
+        for model in models:
+            refusal(gateway, model)
+        assert_no_twins(slurm, len(models))
+        time.sleep(ASK_EVERY_S)
         return time.monotonic() > until
 
-    wait_until(over, WATCH_S + 5)
+    wait_until(over, WATCH_S + 10)
 
 
 @pytest.mark.parametrize("moment_s", LAUNCH_MOMENTS_S)
@@ -60,7 +65,7 @@ def test_a_launch_cut_short_is_taken_up_and_never_doubled(
     gateway.kill9()
 
     gateway.start()
-    watch(slurm)
+    watch(slurm, gateway, MODEL)
 
     if slurm.live_jobs():
         job_id = only_job(slurm)["id"]
@@ -92,7 +97,7 @@ def test_kills_while_one_model_streams_and_another_is_queued_double_neither(
         assert refusal(gateway, QUEUED) is not None
         assert {job["id"] for job in slurm.live_jobs()} == before
 
-    watch(slurm, models=2)
+    watch(slurm, gateway, MODEL, QUEUED)
     slurm.scancel(*fillers)
     wait_until_served(gateway, QUEUED)
     assert {job["id"] for job in slurm.live_jobs()} == before
@@ -121,7 +126,7 @@ def test_a_queued_job_is_adopted_with_its_place_in_the_queue(slurm: SlurmKit, ga
 
     said = refusal_where(gateway, "pending")
     assert said.members["job_id"] == job["id"]
-    watch(slurm)
+    watch(slurm, gateway, MODEL)
     slurm.scancel(*fillers)
     wait_until_served(gateway)
     assert only_job(slurm)["id"] == job["id"]
