@@ -46,6 +46,8 @@ def create_app(settings: Settings) -> Flask:
     readiness = Readiness(database, store, catalog, utc_now, settings.min_update_interval_s)
 
     app = Flask(__name__, static_folder=None)
+    # A path is ours or it is not: no redirect to a cleaner spelling, clients would drop the body.
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_body_mb * 1024 * 1024
     authenticator = Authenticator(KeyStore(database, secrets), utc_now)
     app.extensions["kscope"] = Background(outlook, notebook, authenticator)

@@ -1,6 +1,7 @@
 """The `kscope` command. Each of its commands is a module of `web/commands` with a `command`."""
 
 import importlib
+import os
 import pkgutil
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 from web import commands
 from web.catalog.loader import CatalogError
 from web.config import ConfigError
-from web.database import StorageError
+from web.database import StorageError, why
 from web.secrets import SecretsError
 
 
@@ -33,7 +34,7 @@ class Commands(click.Group):
         except (ConfigError, CatalogError, SecretsError) as error:
             raise click.ClickException(str(error)) from error
         except StorageError as error:
-            raise click.ClickException(f"the database cannot be used: {error.orig}") from error
+            raise click.ClickException(f"the database cannot be used: {why(error)}") from error
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,3 +43,8 @@ def main() -> None:
 
     Settings come from the environment; config.example.env lists them.
     """
+    os.umask(0o077)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,15 +15,20 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, String, create_engine, event, select
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT_S = 5
 MIGRATIONS = Path(__file__).with_name("migrations")
 
-StorageError = DBAPIError
-"""What every query raises when the database is away, locked or full."""
+StorageError = SQLAlchemyError
+"""What every query raises when the database is away, locked, full or out of connections."""
+
+
+def why(error: StorageError) -> str:
+    """The driver's own words where it has some, without the statement and its values."""
+    return str(getattr(error, "orig", None) or type(error).__name__)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import requests
 
 from web.catalog.file import CatalogFile
@@ -30,7 +31,8 @@ START_TIMEOUT_S = 60.0
 CURL = """\
 curl {base_url}/chat/completions -H "Authorization: Bearer {key}" \\
   -H "Content-Type: application/json" \\
-  -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'"""
+  -d '{{"model": "{model}", "stream": true,
+       "messages": [{{"role": "user", "content": "Hello"}}]}}'"""
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -65,9 +67,9 @@ def _introduce(settings: Settings) -> None:
     base_url = f"{settings.proxy_base_url}/v1"
     key = demo_key(settings)
     model = next(iter(CatalogFile.for_settings(settings).current())).name
-    print(f"base_url: {base_url}")
-    print(f"api_key: {key}")
-    print(CURL.format(base_url=base_url, key=key, model=model), flush=True)
+    click.echo(f"base_url: {base_url}")
+    click.echo(f"api_key: {key}")
+    click.echo(CURL.format(base_url=base_url, key=key, model=model))
 
 
 def demo_key(settings: Settings) -> str:

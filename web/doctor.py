@@ -16,7 +16,7 @@ from slurm.cluster import Cluster
 from slurm.errors import ClusterError, HostKeyRejected, ShellUnavailable
 from web.catalog import CatalogError, read_catalog
 from web.config import ClusterKind, ConfigError, Settings
-from web.database import Database, StorageError
+from web.database import Database, StorageError, why
 from web.secrets import FILE_NAME, Secrets, SecretsError
 
 
@@ -98,7 +98,7 @@ def _database(settings: Settings) -> Finding:
     try:
         database.versions()
     except StorageError as error:
-        words = " ".join(str(error.orig).split())
+        words = " ".join(str(why(error)).split())
         # What every database says of a table that is not there names it.
         if "versions" in words:
             return Finding("database", True, "answers; its tables are made at the first start")

@@ -1,13 +1,14 @@
 """gunicorn, configured: one gevent worker per WEB_CONCURRENCY, each with its own application."""
 
 from typing import Any
+from wsgiref.types import WSGIApplication
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from web.app import create_app
 from web.config import Settings
+from web.gevent_worker import GatewayWorker
 
 KEEP_ALIVE_S = 75
 GRACEFUL_TIMEOUT_S = 30
@@ -33,7 +34,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no
         options: dict[str, Any] = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": self._settings.web_concurrency,
-            "worker_class": "gevent",
+            "worker_class": GatewayWorker,
             "worker_connections": WORKER_CONNECTIONS,
             "backlog": BACKLOG,
             "keepalive": KEEP_ALIVE_S,
@@ -49,7 +50,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> WSGIApplication:
         return create_app(self._settings)
 
 
@@ -58,5 +59,6 @@ def _start_background(worker: Any) -> None:
 
 
 def _stop_background(_server: Any, worker: Any) -> None:
-    if isinstance(worker.wsgi, Flask):
+    # A worker that failed to start has no application.
+    if worker.wsgi is not None:
         worker.wsgi.extensions["kscope"].stop()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from web.catalog.file import CatalogFile
-from web.database import Database, StorageError
+from web.database import Database, StorageError, why
 from web.fleet.store import InstanceStore
 from web.lock.store import holder_of
 
@@ -47,7 +47,7 @@ class Readiness:
                 ),
             }
         except StorageError as error:
-            return {"database": Part(False, f"the database does not answer: {error.orig}")}
+            return {"database": Part(False, f"the database does not answer: {why(error)}")}
 
     def _fleet(self) -> Part:
         holder = holder_of(self._database, self._clock())

@@ -22,7 +22,7 @@ from web.catalog.loader import CatalogError
 from web.config import ConfigError, Settings
 from web.database import Database
 from web.logs import configure_logging
-from web.secrets import Secrets
+from web.secrets import Secrets, SecretsError
 
 GATEWAY = (sys.executable, "-m", "web.gateway")
 FLEET = (sys.executable, "-m", "web.fleet.process")
@@ -89,11 +89,13 @@ class Child:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run until SIGINT or SIGTERM. Exits with 2 and every fault named if it cannot start."""
     environ = {**os.environ, **_options(argv)}
+    # Database, secrets, logs of jobs: all of it is the service account's own business.
+    os.umask(0o077)
     try:
         settings = Settings.from_env(environ)
         configure_logging(settings)
         _prepare(settings)
-    except (ConfigError, CatalogError) as error:
+    except (ConfigError, CatalogError, SecretsError) as error:
         sys.exit(f"kscope: {error}")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
-from web.database import StorageError
+from web.database import StorageError, why
 from web.demand.store import DemandStore
 
 WRITE_INTERVAL_S = 1.0
@@ -50,7 +50,7 @@ class DemandNotebook:
                 self._store.add(warm, now, cold=False)
         except StorageError as error:
             self._cold += cold
-            log.warning("demand not written, will try again: %s", error.orig)
+            log.warning("demand not written, will try again: %s", why(error))
 
     def run(self) -> None:
         """Flush until stopped: at once on the first cold request, then at most once a second."""

@@ -15,7 +15,7 @@ import msgspec
 
 from web.errors import GatewayError
 from web.fleet.launch import is_worker_token
-from web.fleet.states import EndReason, Instance, InstanceState, Load, final_state
+from web.fleet.states import NOT_OURS, EndReason, Instance, InstanceState, Load, final_state
 from web.fleet.store import InstanceStore, moved
 from web.secrets import Secrets
 
@@ -147,6 +147,9 @@ def _ready(instance: Instance, report: Report, now: datetime) -> Instance:
 
 def _end(instance: Instance, report: Report, now: datetime) -> Instance:
     ended = replace(instance, detail=_detail(report) or instance.detail)
+    if ended.state is S.DRAINING and ended.end_reason in NOT_OURS:
+        # Walltime, preemption, scancel: which of them, the next listing knows.
+        return ended
     if ended.state in (S.DRAINING, S.STOPPING):
         reason = ended.end_reason or EndReason.OPERATOR
         return moved(replace(ended, end_reason=reason), final_state(ended.state, reason), now)

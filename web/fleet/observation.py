@@ -12,7 +12,7 @@ from slurm.jobs import Job, JobState
 from slurm.script import instance_id_of
 from web.fleet.actions import Action, CancelJob, End, Note, NoteMissing
 from web.fleet.policy import Policy
-from web.fleet.states import EndReason, Instance, InstanceState, final_state
+from web.fleet.states import NOT_OURS, EndReason, Instance, InstanceState, final_state
 
 S = InstanceState
 
@@ -121,9 +121,11 @@ def state_after(instance: Instance, job: Job, looked_at: datetime) -> InstanceSt
 
 
 def _end_of_job(instance: Instance, job: Job) -> End:
-    if instance.state in (S.STOPPING, S.DRAINING) and instance.end_reason is not None:
-        state = final_state(instance.state, instance.end_reason)
-        return End(instance.id, state, instance.end_reason, instance.detail)
+    known = instance.end_reason
+    if instance.state in (S.STOPPING, S.DRAINING) and known is not None:
+        if instance.state is S.DRAINING and known in NOT_OURS:
+            known = _END_REASONS.get(job.state, known)
+        return End(instance.id, final_state(instance.state, known), known, instance.detail)
     reason = _END_REASONS.get(job.state, EndReason.CRASHED)
     words = (
         instance.detail or f"Slurm ended job {job.job_id}: {job.state.name} {job.reason}".strip()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from web.catalog.file import CatalogFile
-from web.database import Database, StorageError
+from web.database import Database, StorageError, why
 from web.fleet.launch import engine_key
 from web.fleet.policy import Policy
 from web.fleet.routing import Snapshot, build_snapshot
@@ -63,7 +63,7 @@ class Outlook:
             try:
                 self.refresh()
             except StorageError as error:
-                log.warning("routing goes by what was last known: %s", error.orig)
+                log.warning("routing goes by what was last known: %s", why(error))
 
     def stop(self) -> None:
         self._stop.set()

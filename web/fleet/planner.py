@@ -98,18 +98,31 @@ def _launches(view: View, now: datetime, policy: Policy) -> list[Action]:
         Launch(model)
         for model, deployment in view.deployments.items()
         if model not in present
-        and _is_wanted(deployment, view.demand.get(model), now, policy)
+        and _is_wanted(deployment, view, now, policy)
         and now >= next_launch_at(view.history.get(model, ()), policy, now)
     ]
 
 
-def _is_wanted(
-    deployment: Deployment, asked_at: datetime | None, now: datetime, policy: Policy
-) -> bool:
+def _is_wanted(deployment: Deployment, view: View, now: datetime, policy: Policy) -> bool:
     if deployment.max_instances == 0:
         return False
-    asked = asked_at is not None and _seconds(asked_at, now) <= policy.demand_ttl_s
-    return asked or deployment.min_instances > 0
+    if deployment.min_instances > 0:
+        return True
+    asked_at = view.demand.get(deployment.name)
+    if asked_at is None or _seconds(asked_at, now) > policy.demand_ttl_s:
+        return False
+    # What was asked while an instance still served is met: its going is no reason for another.
+    return all(asked_at > left_at for left_at in _departures(deployment.name, view))
+
+
+def _departures(model: str, view: View) -> list[datetime]:
+    """When the model's last instances that had served stopped doing so."""
+    leaving = [i for i in view.instances if i.model == model and not i.state.is_present]
+    return [
+        i.ended_at or i.state_since
+        for i in (*leaving, *view.history.get(model, ())[:1])
+        if i.ready_at is not None
+    ]
 
 
 def failed_launches(history: tuple[Instance, ...]) -> tuple[Instance, ...]:

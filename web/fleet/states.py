@@ -62,6 +62,17 @@ MOVES: Mapping[InstanceState, frozenset[InstanceState]] = {
     S.FAILED: frozenset(),
 }
 
+NOT_OURS = frozenset(
+    {
+        EndReason.WALLTIME,
+        EndReason.PREEMPTED,
+        EndReason.NODE_FAIL,
+        EndReason.OUT_OF_MEMORY,
+        EndReason.CANCELLED,
+    }
+)
+"""Ends that Slurm or somebody at its prompt brought about."""
+
 LAUNCH_FAILURES = frozenset(
     {EndReason.REJECTED, EndReason.NEVER_READY, EndReason.CRASHED, EndReason.OUT_OF_MEMORY}
 )
@@ -70,8 +81,7 @@ LAUNCH_FAILURES = frozenset(
 
 def final_state(state: InstanceState, reason: EndReason) -> InstanceState:
     """STOPPED when we asked for the end, FAILED when we did not (a drain can be Slurm's wish)."""
-    foreign = reason in (EndReason.WALLTIME, EndReason.PREEMPTED)
-    return S.FAILED if state is S.DRAINING and foreign else S.STOPPED
+    return S.FAILED if state is S.DRAINING and reason in NOT_OURS else S.STOPPED
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from web.database import Database, StorageError
+from web.database import Database, StorageError, why
 from web.demand.store import TOPIC as DEMAND_TOPIC
 from web.fleet.reconciler import Reconciler
 from web.lock.store import FleetLock, LostLock
@@ -50,7 +50,7 @@ class Ticker:
         try:
             holds = self._lock.acquire(self._clock())
         except StorageError as error:
-            log.warning("the fleet lock cannot be renewed: %s", error.orig)
+            log.warning("the fleet lock cannot be renewed: %s", why(error))
             return
         if holds and not held:
             log.info("%s holds the fleet lock, epoch %s", self._lock.holder, self._lock.epoch)
@@ -72,13 +72,13 @@ class Ticker:
         except LostLock as lost:
             log.warning("stopped acting: %s", lost)
         except StorageError as error:
-            log.warning("no tick without the database: %s", error.orig)
+            log.warning("no tick without the database: %s", why(error))
 
     def release(self) -> None:
         try:
             self._lock.release(self._clock())
         except StorageError as error:
-            log.warning("the fleet lock runs out by itself: %s", error.orig)
+            log.warning("the fleet lock runs out by itself: %s", why(error))
 
 
 def run(ticker: Ticker, stop: threading.Event) -> None:

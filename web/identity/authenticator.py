@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from web.database import StorageError
+from web.database import StorageError, why
 from web.errors import DatabaseUnavailable, InvalidKey, MissingKey
 from web.identity.keys import Principal, has_valid_form
 from web.identity.store import KeyRecord, KeyStore
@@ -66,7 +66,7 @@ class Authenticator:
         try:
             self._store.touch(used_at)
         except StorageError as error:
-            _log.warning("when keys were last used could not be written: %s", error.orig)
+            _log.warning("when keys were last used could not be written: %s", why(error))
 
 
 def bearer_token(header: str | None) -> str:

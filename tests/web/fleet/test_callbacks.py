@@ -122,6 +122,11 @@ def test_the_end_of_a_drain_we_asked_for_is_a_stop():
     assert (stopped.state, stopped.end_reason, stopped.ended_at) == (S.STOPPED, EndReason.IDLE, NOW)
 
 
+def test_the_end_of_a_drain_that_slurm_asked_for_waits_for_slurms_word():
+    taken = instance(S.DRAINING, claimed_by="7", sequence=5, end_reason=EndReason.WALLTIME)
+    assert take(taken, report("ended", 6)).state is S.DRAINING
+
+
 @pytest.mark.parametrize(
     ("state", "command"),
     [(S.READY, "continue"), (S.STARTING, "continue"), (S.DRAINING, "drain"), (S.STOPPING, "exit")],

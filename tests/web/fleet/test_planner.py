@@ -165,6 +165,21 @@ def test_an_instance_in_use_is_not_idle(use):
     assert planned(view(used, deployments={"m": deployment(idle_timeout_s=600.0)})) == []
 
 
+def test_what_was_asked_while_an_instance_served_launches_no_other():
+    served = {"ready_at": ago(900), "end_reason": EndReason.IDLE}
+    drained = instance(S.DRAINING, state_since=ago(5), **served)
+    assert planned(view(drained, demand={"m": ago(30)})) == []
+    over = instance(S.STOPPED, ended_at=ago(5), **served)
+    assert planned(view(history={"m": (over,)}, demand={"m": ago(30)})) == []
+    assert planned(view(history={"m": (over,)}, demand={"m": ago(1)})) == [Launch("m")]
+
+
+def test_a_drain_by_scancel_is_told_apart_from_walltime():
+    draining = instance(S.DRAINING, end_reason=EndReason.WALLTIME, state_since=ago(1))
+    (action,) = planned(view(draining, jobs=(job(JobState.CANCELLED),)))
+    assert (action.state, action.reason) == (S.FAILED, EndReason.CANCELLED)
+
+
 def test_an_instance_whose_model_left_the_catalog_is_drained():
     assert planned(view(instance(S.READY), deployments={})) == [Drain(ID, EndReason.SCALED_DOWN)]
 
