@@ -47,11 +47,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Job:
-    """One request on the engine: its prompt's size and all its answers."""
+    """One request on the engine: the size of its prompts, and all its answers, n to each prompt."""
 
     prompt_tokens: int
     answers: tuple[Answer, ...]
     faults: Faults = field(default_factory=Faults)
+    n: int = 1
 
     @property
     def completion_tokens(self) -> int:
@@ -70,7 +71,7 @@ class Token:
 
 @dataclass
 class Counters:
-    """What /metrics tells. Totals never fall; gauges are what is so now."""
+    """What /metrics tells: every answer is a request, with a prompt of its own, as in vLLM."""
 
     running: int = 0
     waiting: int = 0
@@ -95,10 +96,10 @@ class Engine:
         engine is told to fail, Broken when the connection is to be cut.
         """
         await self._admit()
-        self.counters.running += 1
+        self.counters.running += len(job.answers)
         outcome = "abort"
         try:
-            self.counters.prompt_tokens += job.prompt_tokens
+            self.counters.prompt_tokens += job.prompt_tokens * job.n
             if job.faults.delay_s:
                 await asyncio.sleep(job.faults.delay_s)
             async for batch in self._paced(job):
@@ -108,7 +109,7 @@ class Engine:
             outcome = "error"
             raise
         finally:
-            self.counters.running -= 1
+            self.counters.running -= len(job.answers)
             self._slots.release()
             for answer in job.answers:
                 self.counters.finished[outcome or _counted_as(answer.finish_reason)] += 1

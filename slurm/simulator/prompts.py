@@ -55,7 +55,7 @@ def job(
     faults = faults.with_request(body)
     count = int(body.get("n") or 1)
     answers = (_answer(body, words, quoted, choice, budget, faults) for choice in range(count))
-    return Job(prompt_tokens=size, answers=tuple(answers), faults=faults)
+    return Job(prompt_tokens=size, answers=tuple(answers), faults=faults, n=count)
 
 
 def _answer(

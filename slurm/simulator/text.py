@@ -31,7 +31,7 @@ def pieces(text: str) -> list[str]:
 
 
 def token_id(piece: str) -> int:
-    """The number of a piece: stable, and below 2**57, so that every JSON reader keeps it exact."""
+    """The number of a piece: stable, and below 2**49, so that every JSON reader keeps it exact."""
     return int.from_bytes(b"\x01" + piece.encode("utf-8", "replace"), "big")
 
 
