@@ -15,6 +15,7 @@ from web.database import Database
 from web.identity.keys import masked
 from web.identity.store import KeyRecord, KeyStore, NoSuchKey
 from web.secrets import Secrets
+from web.tables import table
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on stdout.")
 COLUMNS = ("ID", "USER", "NAME", "STATE", "EXPIRES", "LAST USED", "MODELS")
@@ -67,11 +68,8 @@ def list_(user: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_plain(record, now) for record in records]))
         return
-    rows = [COLUMNS, *(_row(record, now) for record in records)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+    for line in table(COLUMNS, [_row(record, now) for record in records]):
+        click.echo(line)
 
 
 @command.command()
