@@ -15,6 +15,8 @@ from slurm.simulator.exchange import Request
 
 Body = dict[str, Any]
 MAX_LOGPROBS = 20
+MAX_CHOICES = 16384
+RAISE_CHOICES = "To increase this limit, set the VLLM_MAX_N_SEQUENCES environment variable."
 
 # kind of a member -> (pydantic's type and words when it is of the wrong JSON type, when it is a
 # string that does not parse)
@@ -164,6 +166,8 @@ def values(body: Body, prompt_tokens: int, max_tokens: int | None, max_model_len
         raise _too_long(max_model_len)
     if (count := body.get("n")) is not None and int(count) < 1:
         raise ApiError(f"n must be at least 1, got {count}.")
+    if int(count or 1) > MAX_CHOICES:
+        raise ApiError(f"n must be at most {MAX_CHOICES}, got {count}. {RAISE_CHOICES}")
     if (heat := body.get("temperature")) is not None and not 0 <= float(heat) <= 2:
         words = "non-negative" if float(heat) < 0 else "in [0, 2]"
         text = f"temperature must be {words}, got {float(heat)}."

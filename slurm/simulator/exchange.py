@@ -45,8 +45,8 @@ class Response:
     def send(self, status: int, body: bytes, content_type: str = "", header: str = "") -> None:
         lines = [header, f"content-length: {len(body)}"]
         lines.append(f"content-type: {content_type}" if content_type else "")
-        self._head(status, lines, self.extra_headers)
-        self.wire.write(b"" if self.request.method == "HEAD" else body)
+        head = self._head(status, lines, self.extra_headers)
+        self.wire.write(head if self.request.method == "HEAD" else head + body)
 
     def send_json(self, status: int, value: Any, header: str = "") -> None:
         self.send(status, dumps(value).encode("utf-8", "replace"), "application/json", header)
@@ -56,7 +56,7 @@ class Response:
         framing = "transfer-encoding: chunked" if self.request.chunked else ""
         self.request.keep_alive = self.request.keep_alive and self.request.chunked
         lines = ["content-type: text/event-stream; charset=utf-8", *self.extra_headers, framing]
-        self._head(200, lines, [])
+        self.wire.write(self._head(200, lines, []))
 
     async def write(self, events: list[str]) -> None:
         """Send each event as a chunk of its own, then wait until the client has taken enough."""
@@ -74,12 +74,12 @@ class Response:
         """Reset the connection in the middle of the answer."""
         self.wire.abort()
 
-    def _head(self, status: int, lines: list[str], more: list[str]) -> None:
+    def _head(self, status: int, lines: list[str], more: list[str]) -> bytes:
         self.started = True
         head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", _date(int(time.time()))]
         head += ["server: uvicorn", *(line for line in (*lines, *more) if line)]
         head += [] if self.request.keep_alive else ["connection: close"]
-        self.wire.write(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
+        return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1")
 
 
 def dumps(value: Any) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 from slurm.simulator import checks, prompts
+from slurm.simulator import response_objects as objects
 from slurm.simulator.engine import Job
 from slurm.simulator.errors import ApiError
 from slurm.simulator.exchange import Request, Response, dumps
@@ -29,12 +29,13 @@ async def create(state: State, request: Request, response: Response) -> None:
     _check_store(state, body)
     job = _job(state, body)
     state.admit(job)
-    whole = _response(state, body, name, job)
+    room = state.options.max_model_len - job.prompt_tokens
+    whole = objects.opened(body, name, room)
     if body.get("stream"):
         await _stream(state, response, job, whole)
         return
     await state.engine.complete(job)
-    whole = _completed(whole, job, _message(f"msg_{new_id()}", job))
+    whole = objects.completed(whole, job, objects.message(f"msg_{new_id()}", job))
     if state.options.store and body.get("store", True):
         state.responses[whole["id"]] = whole
     response.send_json(200, whole)
@@ -78,88 +79,6 @@ def _job(state: State, body: Body) -> Job:
     )
 
 
-def _response(state: State, body: Body, name: str, job: Job) -> Body:
-    """The response before anything is said, members in vLLM's order."""
-    room = state.options.max_model_len - job.prompt_tokens
-    return {
-        "id": f"resp_{new_id()}",
-        "created_at": int(time.time()),
-        "incomplete_details": None,
-        "instructions": body.get("instructions"),
-        "metadata": body.get("metadata"),
-        "model": name,
-        "object": "response",
-        "output": [],
-        "parallel_tool_calls": True,
-        "temperature": float(body.get("temperature", 1.0)),
-        "tool_choice": body.get("tool_choice", "none"),
-        "tools": body.get("tools", []),
-        "top_p": float(body.get("top_p", 1.0)),
-        "background": False,
-        "max_output_tokens": body.get("max_output_tokens", room),
-        "max_tool_calls": None,
-        "previous_response_id": body.get("previous_response_id"),
-        "prompt": None,
-        "reasoning": None,
-        "service_tier": "auto",
-        "status": "in_progress",
-        "text": None,
-        "top_logprobs": None,
-        "truncation": "disabled",
-        "usage": None,
-        "user": body.get("user"),
-        "presence_penalty": float(body.get("presence_penalty", 0.0)),
-        "frequency_penalty": float(body.get("frequency_penalty", 0.0)),
-        "kv_transfer_params": None,
-        "ec_transfer_params": None,
-        "input_messages": None,
-        "output_messages": None,
-    }
-
-
-def _completed(whole: Body, job: Job, message: Body) -> Body:
-    cut = job.answers[0].finish_reason == "length"
-    return {
-        **whole,
-        "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
-        "output": [message],
-        "status": "incomplete" if cut else "completed",
-        "usage": {
-            "input_tokens": job.prompt_tokens,
-            "input_tokens_details": {
-                "cached_tokens": 0,
-                "cache_write_tokens": 0,
-                "input_tokens_per_turn": [],
-                "cached_tokens_per_turn": [],
-            },
-            "output_tokens": job.completion_tokens,
-            "output_tokens_details": {
-                "reasoning_tokens": 0,
-                "tool_output_tokens": 0,
-                "output_tokens_per_turn": [],
-                "tool_output_tokens_per_turn": [],
-            },
-            "total_tokens": job.prompt_tokens + job.completion_tokens,
-        },
-    }
-
-
-def _message(item_id: str, job: Job | None) -> Body:
-    """The output item; without a job, as it is announced."""
-    return {
-        "id": item_id,
-        "content": [_part(job.answers[0].text, None)] if job else [],
-        "role": "assistant",
-        "status": "completed" if job else "in_progress",
-        "type": "message",
-        "phase": None,
-    }
-
-
-def _part(text: str, logprobs: list[Any] | None) -> Body:
-    return {"annotations": [], "text": text, "type": "output_text", "logprobs": logprobs}
-
-
 async def _stream(state: State, response: Response, job: Job, whole: Body) -> None:
     """Events in vLLM's order; there is no [DONE], and none after an error."""
     response.start()
@@ -201,15 +120,15 @@ class _Events:
 def _opening(event: _Events, whole: Body, item_id: str, place: Body) -> Iterator[str]:
     yield event("response.created", {"response": whole})
     yield event("response.in_progress", {"response": whole})
-    added = {"item": _message(item_id, None), "output_index": 0}
+    added = {"item": objects.message(item_id, None), "output_index": 0}
     yield event("response.output_item.added", added)
-    yield event("response.content_part.added", {**place, "part": _part("", [])})
+    yield event("response.content_part.added", {**place, "part": objects.part("", [])})
 
 
 def _closing(event: _Events, job: Job, whole: Body, item_id: str, place: Body) -> Iterator[str]:
     text = job.answers[0].text
-    message = _message(item_id, job)
+    message = objects.message(item_id, job)
     yield event("response.output_text.done", {**place, "logprobs": [], "text": text})
-    yield event("response.content_part.done", {**place, "part": _part(text, None)})
+    yield event("response.content_part.done", {**place, "part": objects.part(text, None)})
     yield event("response.output_item.done", {"item": message, "output_index": 0})
-    yield event("response.completed", {"response": _completed(whole, job, message)})
+    yield event("response.completed", {"response": objects.completed(whole, job, message)})

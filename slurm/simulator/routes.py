@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 
 from slurm.simulator import chat, completions, messages, plain, pooling, responses
@@ -12,6 +13,7 @@ from slurm.simulator.exchange import Request, Response
 from slurm.simulator.state import State
 
 Route = Callable[[State, Request, Response], Awaitable[None]]
+log = logging.getLogger(__name__)
 GUARDED = ("/v1", "/v2", "/inference", "/cohere")
 
 ALWAYS: dict[str, dict[str, Route]] = {
@@ -72,6 +74,11 @@ class Router:
             response.cut()
         except ApiError as error:
             response.send_json(error.status, error.body)
+        except Exception as error:
+            if response.started:
+                raise
+            log.exception("%s %s failed", request.method, request.path)
+            response.send_json(500, ApiError(str(error), status=500).body)
 
     def _needs_key(self, request: Request) -> bool:
         guarded = request.path.startswith(GUARDED) and request.method != "OPTIONS"

@@ -146,6 +146,7 @@ _WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("temperature too high", {"temperature": 3}),
     ("top_p too high", {"top_p": 3}),
     ("n zero", {"n": 0}),
+    ("n beyond measure", {"n": 10**9}),
     ("stream no boolean", {"stream": "maybe"}),
     ("stream_options without stream", {"stream_options": WITH_USAGE}),
     ("stop no string", {"stop": 5}),

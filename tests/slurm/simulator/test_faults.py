@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -172,3 +173,14 @@ def test_requests_sent_in_one_go_are_answered_in_order(engine: Engine) -> None:
         raw.sendall(both.encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b""))
     assert answer.index(b'"version"') < answer.index(b'"server_load"')
+
+
+def test_no_answer_waits_for_a_delayed_acknowledgement(engine: Engine) -> None:
+    # 40 ms each where a head and its body travel apart; together about one.
+    connection = http.client.HTTPConnection(HOST, engine.port, timeout=30)
+    started = time.monotonic()
+    for _ in range(30):
+        engine.send(connection, "GET", "/v1/models")
+        connection.getresponse().read()
+    connection.close()
+    assert time.monotonic() - started < 30 * 0.04
