@@ -268,7 +268,7 @@ class Worker:
         """Stop the engine, tell the gateway why; return the exit code."""
         write(f"kscope: {words}\n".encode("utf-8", "replace"))
         output = self.stop_engine() if self.engine is not None else ""
-        event = self.gateway.event("ended", detail=f"{words}\n{output}" if code else words)
+        event = self.gateway.event("ended", detail=f"{words}\n{output}".rstrip() if code else words)
         if self.owner and self.gateway.deliver(event) is None and self.terminated_at is None:
             wait(1.0)
             self.gateway.deliver(event)
