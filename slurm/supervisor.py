@@ -8,6 +8,7 @@ looks after the job: whoever writes it first), `end` (what became of it).
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ Record = dict[str, Any]
 WARNING_S = 120  # as `--signal=B:USR1@120`
 MARK = "KSCOPE_JOB_DIR"
 SIGNALS = (signal.SIGTERM, signal.SIGCHLD)
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 KILL_ROUNDS, KILL_PAUSE_S = 200, 0.05
 
 
@@ -67,30 +69,43 @@ def identity(pid: int) -> Record | None:
     return None if state in "ZX" else {"pid": pid, "start_ticks": start_ticks, "boot_id": boot_id}
 
 
-def members(job_dir: Path, session: int | None = None) -> list[int]:
-    """All processes of a job: its mark is in their environment, or they are in its session."""
+def members(job_dir: Path, ancestor: int | None = None) -> list[int]:
+    """All processes of a job: marked by their environment, or descended from its supervisor."""
     mark = f"\0{MARK}={job_dir}\0".encode()
-    return [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and _belongs(entry, mark, session)
-    ]
+    parents = _parents()
+    return [pid for pid in parents if _is_marked(pid, mark) or _descends(pid, ancestor, parents)]
 
 
-def _belongs(entry: Path, mark: bytes, session: int | None) -> bool:
+def _parents() -> dict[int, int]:
+    """Each living process and its parent."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # it has just ended
+            if entry.name.isdigit():
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] not in "ZX":
+                    parents[int(entry.name)] = int(fields[1])
+    return parents
+
+
+def _is_marked(pid: int, mark: bytes) -> bool:
     try:
-        fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        if fields[0] in "ZX":
-            return False
-        return int(fields[3]) == session or mark in b"\0" + (entry / "environ").read_bytes()
+        return mark in b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:  # it has just ended, or it is somebody else's
         return False
 
 
-def kill_members(job_dir: Path, session: int | None = None) -> None:
+def _descends(pid: int, ancestor: int | None, parents: Mapping[int, int]) -> bool:
+    above = parents.get(pid)
+    while above and above != ancestor:
+        above = parents.get(above)
+    return bool(above)
+
+
+def kill_members(job_dir: Path, ancestor: int | None = None) -> None:
     """KILL until none is left: one may start another while we look."""
     for _ in range(KILL_ROUNDS):
-        pids = members(job_dir, session)
+        pids = members(job_dir, ancestor)
         if not pids:
             return
         for pid in pids:
@@ -170,6 +185,8 @@ def supervise(job_dir: Path, job: Record, started: int) -> None:
     """Own the job, start it, say so on the descriptor `started`, and record its end."""
     # Blocked from here on, so that a cancellation waits for sigtimedwait instead of killing us.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    # Orphans of the job become our children, whatever session or environment they have taken.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     me = identity(os.getpid()) or {}
     if not write_once(job_dir, "owner", {**me, "start_time": time.time()}):
         return  # cancelled, or given up for lost, before it began
@@ -178,7 +195,7 @@ def supervise(job_dir: Path, job: Record, started: int) -> None:
     os.close(started)
     end = Watch(batch, job).run()
     # Slurm, too, lets nothing outlive the batch process.
-    kill_members(job_dir, batch.pid)
+    kill_members(job_dir, os.getpid())
     write_once(job_dir, "end", end)
 
 
