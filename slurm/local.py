@@ -12,14 +12,12 @@ import contextlib
 import fcntl
 import logging
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from slurm import supervisor
@@ -31,16 +29,14 @@ from slurm.errors import (
     SubmitUnknown,
 )
 from slurm.jobs import Job, JobState
+from slurm.local_job import NAME, as_job, base_environment, is_alive, job_environment
 from slurm.script import LaunchSpec, render
-from slurm.supervisor import Record, identity, read_record, write_once, write_private
+from slurm.supervisor import Record, read_record, write_once, write_private
 from slurm.walltime import seconds_of
 
-NODE = "127.0.0.1"
 MIN_JOB_AGE_S = 300.0  # Slurm's MinJobAge
 START_PATIENCE_S = 10.0
 LOGS_KEPT = 50
-INHERITED = ("LANG", "LC_ALL", "TZ", "TMPDIR")
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +44,7 @@ _log = logging.getLogger(__name__)
 class LocalCluster:
     """Jobs as processes of this machine, kept in `state_dir` (0700)."""
 
-    name = "local"
+    name = NAME
 
     def __init__(
         self, state_dir: Path, kill_wait_s: float = 5.0, clock: Callable[[], float] = time.time
@@ -78,7 +74,7 @@ class LocalCluster:
                 timeout=START_PATIENCE_S,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
-                env=_base_environment(),
+                env=base_environment(),
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise SubmitUnknown(f"local job {job_dir.name} did not report its start") from error
@@ -103,7 +99,7 @@ class LocalCluster:
             "kill_wait_s": self._kill_wait_s,
             "log": str(self._logs_dir / f"{spec.instance_id}.log"),
             "cwd": str(self._state_dir),
-            "env": _job_environment(spec, job_dir),
+            "env": job_environment(spec, job_dir),
         }
         write_once(draft, "job", record)
         draft.rename(job_dir)
@@ -145,7 +141,7 @@ class LocalCluster:
             shutil.rmtree(job_dir, ignore_errors=True)
             return None
         owner = read_record(job_dir, "owner") or {}
-        return _job(job_dir.name, record, owner, end)
+        return as_job(job_dir.name, record, owner, end)
 
     def _find_end(self, job_dir: Path, record: Record) -> Record | None:
         """The job's end; one whose supervisor has vanished ends here and now."""
@@ -157,7 +153,7 @@ class LocalCluster:
                 return None
             if self._forestall(job_dir):
                 self._write_end(job_dir, JobState.NODE_FAIL, "")
-        elif not _is_alive(owner):
+        elif not is_alive(owner):
             # Killed, or the machine was rebooted. What it left behind may still hold a GPU.
             supervisor.kill_members(job_dir)
             self._write_end(job_dir, JobState.NODE_FAIL, "")
@@ -182,7 +178,7 @@ class LocalCluster:
                 self._write_end(job_dir, JobState.CANCELLED, "")
                 return
             owner = read_record(job_dir, "owner")
-            if owner and _is_alive(owner):
+            if owner and is_alive(owner):
                 os.kill(owner["pid"], signal.SIGTERM)
         except ProcessLookupError:
             return
@@ -214,57 +210,3 @@ class LocalCluster:
 
     def close(self) -> None:
         """Nothing to let go of: jobs stay."""
-
-
-def _is_alive(owner: Record) -> bool:
-    mine = identity(owner["pid"]) if "pid" in owner else None
-    return mine is not None and mine.items() <= owner.items()
-
-
-def _job(job_id: str, record: Record, owner: Record, end: Record | None) -> Job:
-    start, limit_s = owner.get("start_time"), record["time_limit_s"]
-    walltime_end = start + limit_s if start is not None and limit_s is not None else None
-    if end is not None:
-        state = JobState.parse(end["state"])
-    else:
-        state = JobState.PENDING if start is None else JobState.RUNNING
-    return Job(
-        job_id=job_id,
-        name=record["name"],
-        state=state,
-        reason="" if end is None else end["reason"],
-        node=None if start is None else NODE,
-        submit_time=_utc(record["submit_time"]),
-        start_time=_utc(start),
-        end_time=_utc(walltime_end if end is None else end["end_time"]),
-    )
-
-
-def _utc(epoch_s: float | None) -> datetime | None:
-    return None if epoch_s is None else datetime.fromtimestamp(epoch_s, UTC)
-
-
-def _base_environment() -> dict[str, str]:
-    """Nothing of the gateway's environment but locale and time zone: it may hold secrets."""
-    user = pwd.getpwuid(os.getuid())
-    here = {
-        "HOME": user.pw_dir,
-        "USER": user.pw_name,
-        "LOGNAME": user.pw_name,
-        "SHELL": "/bin/bash",
-    }
-    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    # First the gateway's own Python, so that `python3 -m slurm.simulator` works.
-    return {**here, **kept, "PATH": f"{Path(sys.executable).parent}:{SYSTEM_PATH}"}
-
-
-def _job_environment(spec: LaunchSpec, job_dir: Path) -> dict[str, str]:
-    return {
-        **_base_environment(),
-        supervisor.MARK: str(job_dir),
-        "SLURM_JOB_ID": job_dir.name,
-        "SLURM_JOB_NAME": spec.job_name,
-        "SLURM_CLUSTER_NAME": LocalCluster.name,
-        "SLURM_RESTART_COUNT": "0",
-        "SLURMD_NODENAME": NODE,
-    }

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from slurm import local, supervisor
+from slurm import supervisor
 from slurm.errors import ObservationFailed, SubmitRejected
 from slurm.jobs import Job, JobState
 from slurm.local import LOGS_KEPT, MIN_JOB_AGE_S, START_PATIENCE_S, LocalCluster
+from slurm.local_job import NODE
 from tests.slurm.specs import spec
 from tests.waiting import wait_until
 
@@ -308,4 +309,4 @@ def test_the_fleet_process_has_no_children_to_wait_for(cluster: LocalCluster, fo
 
 def test_the_defaults_are_slurms() -> None:
     assert MIN_JOB_AGE_S == 300
-    assert local.NODE == "127.0.0.1"
+    assert NODE == "127.0.0.1"

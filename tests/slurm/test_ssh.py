@@ -284,7 +284,7 @@ def test_a_port_that_accepts_and_says_nothing_does_not_hang(tmp_path: Path) -> N
 
 def test_a_forced_command_that_never_ends_is_a_time_out(server: SSHD, clock: Clock) -> None:
     server.stop()
-    server.start("ForceCommand sleep inf")
+    server.start("ForceCommand sleep 20")
     with pytest.raises(CommandTimeout):
         connect(server, clock).run(["true"], deadline_s=1.0)
 
