@@ -108,8 +108,9 @@ def test_an_unknown_model_asks_slurm_for_nothing(slurm: SlurmKit, gateway: Gatew
 def test_a_key_is_needed_before_anything_is_launched(slurm: SlurmKit, gateway: Gateway):
     stranger = openai.OpenAI(base_url=f"{gateway.base_url}/v1", api_key="sk-wrong", max_retries=0)
 
-    with pytest.raises(openai.AuthenticationError, match="invalid_api_key"):
+    with pytest.raises(openai.AuthenticationError) as caught:
         stranger.chat.completions.create(model=MODEL, messages=MESSAGES)
 
+    assert caught.value.code == "invalid_api_key"
     assert gateway.model(MODEL)["state"] == "cold"
     assert slurm.live_jobs() == []

@@ -4,10 +4,12 @@ import json
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from slurm.cluster import SlurmCluster
 from slurm.script import LaunchSpec
 from slurm.ssh import SSHShell
-from tests.integration.callback_desk import callback_desk
+from tests.fakes.callback_gateway import callback_gateway
 from tests.integration.conftest import GatewayMaker
 from tests.integration.kit import SlurmKit
 from tests.integration.kit.processes import environment_of, kit_pids
@@ -16,26 +18,31 @@ from tests.integration.serving import chat, only_job, simulated, wait_until_serv
 KEY = "engine-key"
 
 
-def hostile(folder: Path, breaks_lines: bool = True) -> str:
-    """Text that leaves a file in `folder` if any part of it is ever executed."""
+def bait(folder: Path) -> str:
+    """One line that leaves a file in `folder` when a shell sees it bare or in either quotes."""
     touch = f"touch {folder}"
-    words = [
-        f'it\'s "quoted" $({touch}/substitution) `{touch}/backticks`',
-        f"; {touch}/semicolon & {touch}/ampersand | {touch}/pipe # %s %n \\",
-        f"' ; {touch}/single ; '",
-        f'" ; {touch}/double ; "',
-        "KSCOPE_SPEC",
-        "KSCOPE_WORKER",
-        f"{touch}/heredoc",
-        "#SBATCH --exclusive",
-        "${HOME} ~ * ? {a,b} !! Grüße 日本 🚀",
-    ]
-    return ("\n" if breaks_lines else " ").join(words)
+    return f"x$({touch}/1)`{touch}/2`\" ; {touch}/3 ; \"' ; {touch}/4 ; ' \\ %s * 日本 🚀"
 
 
+def bait_lines(folder: Path) -> str:
+    """The same, and lines that end each of the batch script's here-documents early."""
+    touch = f"touch {folder}"
+    return f"{bait(folder)}\nKSCOPE_SPEC\n{touch}/5\nKSCOPE_WORKER\n{touch}/6\n#SBATCH -n 9\n"
+
+
+ODD = "it's ${HOME} ~ {a,b} !! \\"
+CARELESS = ("echo {}", 'echo "{}"', "echo '{}'", "cat <<'KSCOPE_SPEC'\n{}\nKSCOPE_SPEC")
+
+
+@pytest.fixture
 def canaries(slurm: SlurmKit) -> Path:
+    """The folder that must stay empty; first it is seen that careless scripts do bite."""
     folder = slurm.home / "canaries"
-    slurm.login.run(f"rm -rf {folder} && mkdir {folder}")
+    for careless in CARELESS:
+        slurm.login.run(f"rm -rf {folder}; mkdir {folder}")
+        slurm.login.run("bash", stdin=careless.replace("{}", bait_lines(folder)))
+        assert list(folder.iterdir()), f"{careless} executed nothing"
+    slurm.login.run(f"rm -f {folder}/*")
     return folder
 
 
@@ -53,12 +60,12 @@ def argv_of(pid: int) -> list[str]:
 
 
 def test_a_models_path_variables_and_options_reach_the_engine_and_no_shell(
-    slurm: SlurmKit, new_gateway: GatewayMaker
+    slurm: SlurmKit, new_gateway: GatewayMaker, canaries: Path
 ):
-    folder = canaries(slurm)
-    path = "/models/" + hostile(folder, breaks_lines=False)
-    text = hostile(folder)
-    model = simulated(slurm, path=path, engine_args={"chat-template": text, "extra": {"a": text}})
+    path, text = f"/models/{bait(canaries)}", bait_lines(canaries)
+    model = simulated(
+        slurm, path=path, engine_args={"chat-template": text, "extra": {"a": text}, "odd": ODD}
+    )
     model["env"] |= {"KSCOPE_TEST_TEXT": text}
     gateway = new_gateway([model])
     gateway.start()
@@ -71,27 +78,27 @@ def test_a_models_path_variables_and_options_reach_the_engine_and_no_shell(
     assert argv[argv.index("--model") + 1] == path
     assert argv[argv.index("--chat-template") + 1] == text
     assert json.loads(argv[argv.index("--extra") + 1]) == {"a": text}
+    assert argv[argv.index("--odd") + 1] == ODD
     assert environment_of(engine)["KSCOPE_TEST_TEXT"] == text
-    assert list(folder.iterdir()) == []
+    assert list(canaries.iterdir()) == []
 
 
-def test_a_models_name_reaches_the_engine_and_no_shell(slurm: SlurmKit):
+def test_a_models_name_reaches_the_engine_and_no_shell(slurm: SlurmKit, canaries: Path):
     # The catalog accepts no such name; the library must not depend on that.
-    folder = canaries(slurm)
-    name = hostile(folder)
+    name = bait_lines(canaries)
     shell = SSHShell(
         slurm.ssh_host, slurm.ssh_port, slurm.ssh_user, slurm.key_file, slurm.known_hosts_file
     )
     cluster = SlurmCluster(shell)
     try:
-        with callback_desk() as desk:
-            cluster.submit(spec(slurm, name, desk.url))
-            ready = desk.wait_for("ready")
+        with callback_gateway() as gateway:
+            cluster.submit(spec(slurm, name, gateway.url))
+            ready = gateway.wait_for("ready").body
             assert [served["id"] for served in ready["model_list"]] == [name]
             assert models_at(f"http://gpu1:{ready['port']}") == [name]
     finally:
         cluster.close()
-    assert list(folder.iterdir()) == []
+    assert list(canaries.iterdir()) == []
 
 
 def spec(slurm: SlurmKit, name: str, callback_url: str) -> LaunchSpec:

@@ -67,11 +67,13 @@ def test_a_launch_cut_short_is_taken_up_and_never_doubled(
     gateway.start()
     watch(slurm, gateway, MODEL)
 
-    if slurm.live_jobs():
-        job_id = only_job(slurm)["id"]
-        wait_until_served(gateway)
-        assert only_job(slurm)["id"] == job_id
-    # Else it was killed between intent and sbatch; and the intent waits for a job that may come.
+    if not slurm.live_jobs():
+        # Killed between intent and sbatch: the intent waits for a job that may yet appear.
+        assert gateway.model(MODEL)["state"] == "submitting"
+        return
+    job_id = only_job(slurm)["id"]
+    wait_until_served(gateway)
+    assert only_job(slurm)["id"] == job_id
 
 
 def test_kills_while_one_model_streams_and_another_is_queued_double_neither(

@@ -1,0 +1,21 @@
+"""The contract of every Cluster, kept by SlurmCluster over SSH on a real slurmctld."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from slurm.cluster import Cluster, SlurmCluster
+from slurm.ssh import SSHShell
+from tests.contracts.cluster_contract import ClusterContract
+from tests.integration.kit import SlurmKit
+
+
+class TestSlurmOverSsh(ClusterContract):
+    @pytest.fixture
+    def cluster(self, slurm: SlurmKit) -> Iterator[Cluster]:
+        shell = SSHShell(
+            slurm.ssh_host, slurm.ssh_port, slurm.ssh_user, slurm.key_file, slurm.known_hosts_file
+        )
+        cluster = SlurmCluster(shell)
+        yield cluster
+        cluster.close()
