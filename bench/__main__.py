@@ -1,0 +1,86 @@
+"""`python -m bench`: start everything, measure, tell; nothing is left running, however it ends."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.cores import choose_cores
+from bench.plan import MEASUREMENTS, NAMES, Figures
+from bench.processes import NotReached
+from bench.report import ratios, table, write_results
+from bench.stage import PEERS, running_stage, with_peers
+from bench.wrk import WrongAnswers
+
+
+def main() -> None:
+    options = _options()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("bench: told to stop"))
+    cores = choose_cores()
+    if cores.load is not None:
+        os.sched_setaffinity(0, {cores.load})
+    else:
+        print("one core only: proxy and load share it, so these figures say little")
+    started = time.monotonic()
+    try:
+        figures = _measure(options)
+    except (NotReached, WrongAnswers) as error:
+        sys.exit(f"bench: {error}")
+    found = ratios(figures)
+    print(table(figures, found))
+    write_results(figures, found)
+    print(f"took {time.monotonic() - started:.0f} s")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", type=_names(NAMES), default=NAMES, help=",".join(NAMES))
+    parser.add_argument("--peers", type=_names(tuple(PEERS)), default=tuple(PEERS),
+                        help=f"default: {','.join(PEERS)}")  # fmt: skip
+    parser.add_argument("--no-peers", dest="peers", action="store_const", const=())
+    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of a round; default: 4")
+    return parser.parse_args()
+
+
+def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(filter(None, text.split(",")))
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def _measure(options: argparse.Namespace) -> Figures:
+    chosen = [each for each in MEASUREMENTS if each.name in options.only]
+    figures: Figures = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="kscope-bench-") as folder,
+        running_stage(Path(folder), choose_cores(), options.rounds, options.seconds) as stage,
+    ):
+        for each in chosen:
+            if not each.compares:
+                _say(each.name)
+                figures[each.name] = each.measure(stage)
+        compared = [each for each in chosen if each.compares]
+        with with_peers(stage, options.peers if compared else ()) as beside_peers:
+            for each in compared:
+                _say(each.name)
+                figures[each.name] = each.measure(beside_peers)
+    return figures
+
+
+def _say(name: str) -> None:
+    print(f"measuring {name} ...", flush=True)
+
+
+if __name__ == "__main__":
+    main()

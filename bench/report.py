@@ -1,0 +1,68 @@
+"""The figures as a table for people, and as bench/results.json for machines."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results.json"
+COLUMNS = ("json", "stream", "latency")
+
+Figures = dict[str, Any]
+
+
+def ratios(figures: Figures) -> Figures:
+    """The figures that are held against a bound; what was not measured is None."""
+    return {
+        "json_vs_litellm": _ratio(figures, "json", "litellm"),
+        "stream_vs_litellm": _ratio(figures, "stream", "litellm"),
+        "stream_vs_nginx": _ratio(figures, "stream", "nginx"),
+        "added_p50_ms_c1": _added_ms(figures),
+        "cold503_rps": _rounded(_at(figures, "cold", "kscope", "per_second"), 0),
+    }
+
+
+def table(figures: Figures, found: Figures) -> str:
+    """One row per subject, then one line per ratio."""
+    names = [name for column in COLUMNS for name in figures.get(column, {})]
+    lines = [f"{'':12}{'answers/s':>12}{'streams/s':>12}{'p50 ms, c=1':>14}"]
+    for name in dict.fromkeys(names):
+        cells = (
+            _cell(_at(figures, "json", name, "per_second"), 12, 0),
+            _cell(_at(figures, "stream", name, "per_second"), 12, 0),
+            _cell(_at(figures, "latency", name, "p50_ms"), 14, 3),
+        )
+        lines.append(f"{name:12}{''.join(cells)}")
+    lines.append("")
+    lines += [f"{name:20} {json.dumps(value)}" for name, value in found.items()]
+    return "\n".join(lines)
+
+
+def write_results(figures: Figures, found: Figures) -> None:
+    RESULTS.write_text(json.dumps({"ratios": found, "figures": figures}, indent=2) + "\n")
+
+
+def _at(figures: Figures, *path: str) -> float | None:
+    value: Any = figures
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, int | float) else None
+
+
+def _ratio(figures: Figures, measured: str, peer: str) -> float | None:
+    ours = _at(figures, measured, "kscope", "per_second")
+    theirs = _at(figures, measured, peer, "per_second")
+    return round(ours / theirs, 2) if ours is not None and theirs else None
+
+
+def _added_ms(figures: Figures) -> float | None:
+    ours = _at(figures, "latency", "kscope", "p50_ms")
+    direct = _at(figures, "latency", "direct", "p50_ms")
+    return round(ours - direct, 3) if ours is not None and direct is not None else None
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits or None)
+
+
+def _cell(value: float | None, width: int, digits: int) -> str:
+    return f"{'-' if value is None else format(value, f',.{digits}f'):>{width}}"

@@ -1,0 +1,89 @@
+"""The gateway as it is deployed: its own parent, fleet process and worker, a catalog, a key.
+
+The upstream is an instance like any other: a local job, claimed, probed and reporting its load.
+So authentication, routing, demand and heartbeats are all at work in what is measured.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from bench.cores import Cores
+from bench.processes import HOST, Process, environment, family, free_port, wait_until
+from bench.subjects.subject import Subject
+from bench.upstream.answers import MODEL
+from slurm.local import LocalCluster
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COLD_MODEL = "cold"
+START_TIMEOUT_S = 60.0
+
+
+@contextmanager
+def running_gateway(folder: Path, cores: Cores, direct_port: int) -> Iterator[Subject]:
+    """The gateway with a warm model, whose upstream listens at `direct_port` as well."""
+    folder.mkdir()
+    port, data_dir, models_file = free_port(), folder / "data", folder / "models.yaml"
+    models_file.write_text(yaml.safe_dump({"models": _models(cores, direct_port)}))
+    env = environment(
+        PROXY_HOST=HOST,
+        PROXY_PORT=str(port),
+        MODELS_FILE=str(models_file),
+        DATA_DIR=str(data_dir),
+        WEB_CONCURRENCY="1",
+    )
+    key = _create_key(env)
+    argv = cores.pin([sys.executable, "-m", "web.openai_proxy.routes"], cores.proxy)
+    process = Process(argv, folder / "gateway.log", env, REPOSITORY)
+    subject = Subject("kscope", f"http://{HOST}:{port}", key)
+    try:
+        process.wait_ready(subject.answers, START_TIMEOUT_S, "the gateway's model answers")
+        yield Subject(subject.name, subject.base_url, key, pids=tuple(family(process.pid)))
+    finally:
+        process.stop()
+        _end_jobs(data_dir / "jobs")
+
+
+def _models(cores: Cores, direct_port: int) -> list[dict[str, object]]:
+    placed = {} if cores.load is None else {"cpu": cores.load}
+    common = {
+        "path": "none",
+        "gpus": 0,
+        "max_instances": 1,
+        "idle_timeout": "off",
+        "command": [sys.executable, "-m", "bench.upstream"],
+        # The job starts in a folder of its own, with an environment of its own.
+        "env": {"PYTHONPATH": str(REPOSITORY)},
+    }
+    warm_args = {"direct-port": direct_port, **placed}
+    warm = {**common, "name": MODEL, "min_instances": 1, "engine_args": warm_args}
+    cold_args = {"never-ready": True, **placed}
+    return [warm, {**common, "name": COLD_MODEL, "engine_args": cold_args}]
+
+
+def _create_key(env: dict[str, str]) -> str:
+    argv = [sys.executable, "-m", "web.cli", "keys", "create", "--user", "bench"]
+    done = subprocess.run(
+        argv, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+def _end_jobs(state_dir: Path) -> None:
+    """Jobs outlive their gateway by design."""
+    cluster = LocalCluster(state_dir, kill_wait_s=1)
+
+    def all_over() -> bool:
+        live = [job for job in cluster.list_jobs() if not job.state.is_over]
+        for job in live:
+            cluster.cancel(job.job_id)
+        return not live
+
+    try:
+        wait_until(all_over, 30, "every job of the gateway over")
+    finally:
+        cluster.close()

@@ -1,0 +1,77 @@
+"""Rounds of wrk: a generator in C, so that it bounds nothing, which checks every answer in Lua."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cores import Cores
+from bench.distribution import ensure_program
+from bench.subjects.subject import CHAT, Subject
+
+SCRIPT = Path(__file__).parent / "wrk.lua"
+ANSWER_TIMEOUT_S = 30
+
+
+class WrongAnswers(Exception):
+    """A round had answers that were not what they must be: its figures mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Every answer's status, and its body (exact) or the lines that its body holds (not exact)."""
+
+    status: int
+    body: bytes
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wrk:
+    program: str
+    cores: Cores
+    folder: Path
+
+    def run(
+        self, subject: Subject, body: bytes, expected: Expected, connections: int, seconds: float
+    ) -> Round:
+        """One round. Raises WrongAnswers if a single answer was not as expected."""
+        sent, wanted = self.folder / "sent", self.folder / "wanted"
+        sent.write_bytes(body)
+        wanted.write_bytes(expected.body)
+        argv = [self.program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
+        argv += ["--timeout", f"{ANSWER_TIMEOUT_S}s", "-s", str(SCRIPT), subject.base_url + CHAT]
+        argv += ["--", str(sent), subject.key, str(expected.status), str(wanted)]
+        argv += ["exact" if expected.exact else "like"]
+        done = subprocess.run(
+            self.cores.pin(argv, self.cores.load),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds + 2 * ANSWER_TIMEOUT_S,
+        )
+        return _read(subject.name, done.stdout, done.stderr)
+
+
+def create_wrk(cores: Cores, folder: Path) -> Wrk:
+    return Wrk(ensure_program("wrk", "wrk"), cores, folder)
+
+
+def _read(name: str, stdout: str, stderr: str) -> Round:
+    lines = stdout.strip().splitlines()
+    if not lines or not lines[-1].startswith("{"):
+        raise WrongAnswers(f"{name}: wrk failed: {stdout[-500:]} {stderr[-500:]}")
+    told = json.loads(lines[-1])
+    if told["bad"] or told["broken"] or not told["good"]:
+        raise WrongAnswers(
+            f"{name}: {told['good']} good answers, {told['bad']} wrong, "
+            f"{told['broken']} broken or late; the first wrong one: {told['fault']!r}"
+        )
+    return Round(told["good"] / told["seconds"], told["p50_us"] / 1000, told["p99_us"] / 1000)
