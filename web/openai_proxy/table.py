@@ -1,0 +1,53 @@
+"""The routes that reach an engine. What is not in this table reaches none, however it is spelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Dialect(Enum):
+    """How a route tells an error inside a stream, and where it tells its usage."""
+
+    OPENAI = "openai"
+    RESPONSES = "responses"
+    ANTHROPIC = "anthropic"
+
+
+class Body(Enum):
+    JSON = "json"  # `model` is a member
+    FORM = "form"  # multipart/form-data, `model` is a field
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    engine_path: str
+    body: Body = Body.JSON
+    dialect: Dialect = Dialect.OPENAI
+    # Its streams tell their usage only when `stream_options.include_usage` asks for it.
+    asks_for_usage: bool = False
+
+
+def _routes() -> dict[str, Route]:
+    chat = Route("/v1/chat/completions", asks_for_usage=True)
+    routes = {
+        "/v1/chat/completions": chat,
+        "/v1/chat/completion": chat,
+        "/v1/completions": Route("/v1/completions", asks_for_usage=True),
+        "/v1/responses": Route("/v1/responses", dialect=Dialect.RESPONSES),
+        "/v1/messages": Route("/v1/messages", dialect=Dialect.ANTHROPIC),
+        "/v1/messages/count_tokens": Route(
+            "/v1/messages/count_tokens", dialect=Dialect.ANTHROPIC
+        ),
+        "/v1/audio/transcriptions": Route("/v1/audio/transcriptions", Body.FORM),
+        "/v1/audio/translations": Route("/v1/audio/translations", Body.FORM),
+    }
+    for path in ("/v1/embeddings", "/v1/rerank", "/v1/score"):
+        routes[path] = Route(path)
+    # vLLM knows these two only without /v1.
+    for path in ("/tokenize", "/detokenize"):
+        routes[path] = routes[f"/v1{path}"] = Route(path)
+    return routes
+
+
+ROUTES: Mapping[str, Route] = _routes()
+"""Path at the gateway -> route; every one of them takes POST."""
