@@ -172,6 +172,11 @@ def test_secrets_stand_in_the_script_alone() -> None:
     assert len(re.findall("canary", body)) == 3
 
 
+def test_what_is_typed_crosses_every_locale_as_ascii() -> None:
+    body = render(spec(model="é\u2028\U0001f600")).rpartition("KSCOPE_WORKER\n")[2]
+    assert body.isascii()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
