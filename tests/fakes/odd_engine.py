@@ -36,6 +36,14 @@ def note() -> None:
         json.dump({**seen, "pid": os.getpid(), "group": os.getpgrp(), "blocked": blocked()}, stream)
 
 
+def next_metrics() -> str:
+    """A list of pages is gone through again and again."""
+    if isinstance(STATE["metrics"], str):
+        return STATE["metrics"]
+    STATE["metrics"].append(STATE["metrics"].pop(0))
+    return STATE["metrics"][-1]
+
+
 def blocked() -> list[int]:
     return [int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())]
 
@@ -64,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path in STATE["statuses"]:
             self.send(STATE["statuses"][self.path], b"odd")
         elif self.path == "/metrics":
-            self.send(200, STATE["metrics"].encode())
+            self.send(200, next_metrics().encode())
         elif self.path == "/v1/models":
             self.send(200, b'{"data": [{"id": "odd", "max_model_len": 7}]}')
         else:

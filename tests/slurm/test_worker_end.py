@@ -76,6 +76,20 @@ def test_a_drain_ends_at_its_limit(tmp_path: Path) -> None:
     assert detail_of_the_end(gateway) == "drained as long as allowed"
 
 
+def test_one_idle_look_is_not_enough(tmp_path: Path) -> None:
+    engine = odd(metrics=[IDLE, BUSY])
+    with (
+        callback_gateway() as gateway,
+        # No heartbeat comes between two looks of the drain.
+        worker_job(tmp_path, gateway, engine, drain_timeout_s=3.0, heartbeat_interval_s=60) as job,
+    ):
+        gateway.wait_for("ready")
+        job.signal(signal.SIGUSR1)
+        assert job.wait() == 0
+
+    assert detail_of_the_end(gateway) == "drained as long as allowed"
+
+
 def test_an_unknown_load_is_not_taken_for_idle(tmp_path: Path) -> None:
     engine = odd(statuses={"/metrics": 500})
     with (
