@@ -167,10 +167,13 @@ class Gateway:
         except OSError:
             return 0, ""
 
-    def log_tail(self, characters: int = 6000) -> str:
+    def log_text(self) -> str:
         with contextlib.suppress(FileNotFoundError):
-            return self.log_file.read_text(errors="replace")[-characters:]
+            return self.log_file.read_text(errors="replace")
         return ""
+
+    def log_tail(self, characters: int = 6000) -> str:
+        return self.log_text()[-characters:]
 
 
 def _pids() -> list[int]:
