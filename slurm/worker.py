@@ -24,7 +24,7 @@ CALLBACK_S, METRICS_S, TOKEN_S = 5.0, 2.0, 60.0  # a first token may wait for co
 CLAIM_PATIENCE_S = 3600.0  # a GPU that nobody owns is worse than a lost place in the queue
 LOOK_S, DRAIN_GRACE_S = 0.25, 1.0  # within a second the gateway's processes stop routing here
 STOP_S, TERM_DRAIN_S, TERM_STOP_S = 15.0, 20.0, 5.0  # KILL follows TERM by KillWait, 30 s
-TERM_ECHO_S = 2.0  # at the time limit slurmd sends TERM twice in a row: that is one TERM
+TERM_ECHO_S = 2.0  # TERMs of several senders in a row are one; a later one means: at once
 TAIL_BYTES, MAX_ANSWER_BYTES = 8000, 4 << 20
 VERDICTS = dict.fromkeys((401, 403, 409, 410), "disowned")
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
@@ -196,11 +196,11 @@ class Worker:
         self.pending, self.report_at = self.gateway.event(event, **news), 0.0
 
     def look(self, now):
-        """Draw the conclusions of one look at the engine; Ended when it is over."""
+        """Draw conclusions; Ended when it is over. Slurm 22.05 sends TERM to the engine, too."""
         code = self.engine.process.poll()
         if code is not None:
             how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-            raise Ended(1, f"the engine ended by itself: {how}")
+            raise Ended(0 if self.terminated_at else 1, f"the engine ended: {how}")
         if not self.ready and self.engine.models is not None:
             self.ready = True
             self.say("ready", model_list=self.engine.models)

@@ -1,5 +1,7 @@
 """The end: drains that wait, drains that must not, engines that die, engines that will not."""
 
+import json
+import os
 import signal
 import sys
 import time
@@ -118,7 +120,7 @@ def test_term_shortens_a_drain_because_kill_follows(tmp_path: Path) -> None:
     assert detail_of_the_end(gateway) == "drained as long as allowed"
 
 
-def test_the_time_limits_double_term_counts_once(tmp_path: Path) -> None:
+def test_two_terms_in_a_row_count_once(tmp_path: Path) -> None:
     engine = odd(metrics=BUSY)
     with callback_gateway() as gateway, worker_job(tmp_path, gateway, engine) as job:
         gateway.wait_for("ready")
@@ -185,7 +187,7 @@ def test_an_engine_that_dies_at_start_is_reported_with_its_last_words(
 
     assert gateway.events()[-1] == "ended"
     first, second = detail_of_the_end(gateway).splitlines()
-    assert first == f"the engine ended by itself: {words}"
+    assert first == f"the engine ended: {words}"
     assert second == "ValueError: no such model, key [key]"
 
 
@@ -202,6 +204,19 @@ def test_an_engine_that_dies_while_serving_is_reported_at_once(tmp_path: Path) -
 
     assert "SIGKILL" in detail_of_the_end(gateway)
     assert time.monotonic() - began < 30  # half of a heartbeat's interval
+
+
+def test_an_engine_that_slurm_ends_together_with_the_worker_has_not_failed(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    engine = odd(metrics=BUSY, note=str(note))
+    with callback_gateway() as gateway, worker_job(tmp_path, gateway, engine) as job:
+        gateway.wait_for("ready")
+        # Measured on 22.05: scancel and the time limit send TERM to every process of the job.
+        job.signal(signal.SIGTERM)
+        os.killpg(json.loads(note.read_text())["group"], signal.SIGTERM)
+        assert job.wait() == 0
+
+    assert detail_of_the_end(gateway) == "the engine ended: SIGTERM"
 
 
 def test_an_engine_that_dies_while_it_drains_has_failed(tmp_path: Path) -> None:
