@@ -1,7 +1,8 @@
 """Daemons in the foreground, and the certainty that none outlives the tests.
 
 Everything the kit starts carries SLURM_CONF of the kit's own folder in its environment, and so
-do the jobs. That is how the leftovers of a run that was killed are told from anybody else's.
+do the jobs; the gateways under test carry GATEWAY_MARK instead, for they must not find Slurm on
+this machine. That is how the leftovers of a run that was killed are told from anybody else's.
 """
 
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from tests.waiting import wait_until
 
+GATEWAY_MARK = "KSCOPE_TEST_KIT"
 RETITLED = ("slurmstepd", "slurmscriptd", "sshd")
 CLEAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -113,12 +115,7 @@ def pids() -> Iterator[int]:
 
 def kit_pids(folder: Path) -> list[int]:
     """Every process that the kit under `folder` brought about, whoever its parent is now."""
-    conf = str(folder / "slurm.conf")
-    return [
-        pid
-        for pid in pids()
-        if environment_of(pid).get("SLURM_CONF") == conf or _is_retitled_daemon(pid, folder)
-    ]
+    return [pid for pid in pids() if _is_marked(pid, folder) or _is_retitled_daemon(pid, folder)]
 
 
 def kill_leftovers(folder: Path) -> None:
@@ -132,6 +129,12 @@ def kill_leftovers(folder: Path) -> None:
         return not found
 
     wait_until(none_left, timeout_s=10, what=f"processes of {folder} gone")
+
+
+def _is_marked(pid: int, folder: Path) -> bool:
+    environment = environment_of(pid)
+    marks = (environment.get("SLURM_CONF"), environment.get(GATEWAY_MARK))
+    return str(folder / "slurm.conf") in marks or str(folder) in marks
 
 
 def _is_retitled_daemon(pid: int, folder: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.integration.kit import configuration as conf
 from tests.integration.kit.cluster import SlurmDaemons
 from tests.integration.kit.login import LoginNode
+from tests.integration.kit.processes import GATEWAY_MARK
 from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -48,6 +49,7 @@ class SlurmKit:
             "SSH_KEY_FILE": str(self.key_file),
             "SSH_KNOWN_HOSTS_FILE": str(self.known_hosts_file),
             "WORKER_SLURM_PARTITION": self.partition,
+            GATEWAY_MARK: str(self.folder),
         }
 
     def install_simulator(self) -> Path:
