@@ -4,6 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.measures.burst import measure_burst
+from bench.measures.cancel import measure_cancel
+from bench.measures.memory import measure_memory
+from bench.measures.paced import measure_paced
 from bench.measures.rates import measure_cold, measure_json, measure_latency, measure_stream
 from bench.stage import Stage
 
@@ -21,7 +25,11 @@ class Measurement:
 
 # Memory comes first: what an allocator once took for a load, later loads get for nothing.
 MEASUREMENTS = (
+    Measurement("memory", measure_memory),
     Measurement("cold", measure_cold),
+    Measurement("paced", measure_paced),
+    Measurement("cancel", measure_cancel),
+    Measurement("burst", measure_burst),
     Measurement("json", measure_json, compares=True),
     Measurement("stream", measure_stream, compares=True),
     Measurement("latency", measure_latency, compares=True),

@@ -18,6 +18,11 @@ def ratios(figures: Figures) -> Figures:
         "stream_vs_nginx": _ratio(figures, "stream", "nginx"),
         "added_p50_ms_c1": _added_ms(figures),
         "cold503_rps": _rounded(_at(figures, "cold", "kscope", "per_second"), 0),
+        "paced": _paced(figures),
+        "cancel_p99_ms": _at(figures, "cancel", "all", "p99_ms"),
+        "rss_idle_mb": _at(figures, "memory", "rss_idle_mb"),
+        "kb_per_open_stream": _at(figures, "memory", "kb_per_open_stream"),
+        "async_burst": _burst(figures),
     }
 
 
@@ -58,6 +63,22 @@ def _added_ms(figures: Figures) -> float | None:
     ours = _at(figures, "latency", "kscope", "p50_ms")
     direct = _at(figures, "latency", "direct", "p50_ms")
     return round(ours - direct, 3) if ours is not None and direct is not None else None
+
+
+def _paced(figures: Figures) -> Figures | None:
+    """At the highest level that passed; if none did, streams is 0 and the rest is the lowest's."""
+    measured = figures.get("paced")
+    if measured is None:
+        return None
+    best = measured["streams"]
+    level = measured["levels"][str(best) if best else min(measured["levels"], key=int)]
+    added = {name: level[name] for name in ("added_ttft_p99_ms", "added_gap_p99_ms")}
+    return {"streams": best, "stalls": level["kscope"]["stalls"], **added}
+
+
+def _burst(figures: Figures) -> Figures | None:
+    measured = figures.get("burst")
+    return measured and {name: measured[name] for name in ("requests", "failed")}
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.cores import Cores
@@ -23,8 +23,17 @@ PEERS: dict[str, Starter] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """rounds x seconds: how long each rate is measured. burst: coroutines at once."""
+
+    rounds: int
+    seconds: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """direct is the upstream itself. rounds x seconds: how long each rate is measured."""
+    """direct is the upstream itself."""
 
     direct: Subject
     gateway: Subject
@@ -32,8 +41,7 @@ class Stage:
     wrk: Wrk
     cores: Cores
     folder: Path
-    rounds: int
-    seconds: float
+    effort: Effort
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -41,13 +49,12 @@ class Stage:
 
 
 @contextmanager
-def running_stage(folder: Path, cores: Cores, rounds: int, seconds: float) -> Iterator[Stage]:
+def running_stage(folder: Path, cores: Cores, effort: Effort) -> Iterator[Stage]:
     """The gateway and its upstream; peers join with `with_peers`."""
     direct_port = free_port()
     with running_gateway(folder / "gateway", cores, direct_port) as gateway:
         direct = Subject("direct", f"http://{HOST}:{direct_port}")
-        wrk = create_wrk(cores, folder)
-        yield Stage(direct, gateway, (), wrk, cores, folder, rounds, seconds)
+        yield Stage(direct, gateway, (), create_wrk(cores, folder), cores, folder, effort)
 
 
 @contextmanager
@@ -62,13 +69,4 @@ def with_peers(stage: Stage, names: tuple[str, ...]) -> Iterator[Stage]:
                 peers.append(stack.enter_context(peer))
             except (PartMissing, NotReached) as error:
                 print(f"without {name}: {error}", flush=True)
-        yield Stage(
-            stage.direct,
-            stage.gateway,
-            tuple(peers),
-            stage.wrk,
-            stage.cores,
-            stage.folder,
-            stage.rounds,
-            stage.seconds,
-        )
+        yield replace(stage, peers=tuple(peers))

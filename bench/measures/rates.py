@@ -43,8 +43,8 @@ def measure_cold(stage: Stage) -> Rates:
         lambda: b"RUNNING" in stage.gateway.ask(body)[1], LAUNCH_TIMEOUT_S, "the cold model's job"
     )
     rounds = [
-        stage.wrk.run(stage.gateway, body, expected, CONNECTIONS, stage.seconds)
-        for _ in range(stage.rounds)
+        stage.wrk.run(stage.gateway, body, expected, CONNECTIONS, stage.effort.seconds)
+        for _ in range(stage.effort.rounds)
     ]
     return {stage.gateway.name: _median(rounds)}
 
@@ -53,9 +53,9 @@ def _compared(stage: Stage, kind: str, connections: int) -> Rates:
     """All subjects take turns, so that a slow minute of the machine is everybody's."""
     body = request_body(kind, 1)
     rounds: dict[str, list[Round]] = {subject.name: [] for subject in stage.subjects}
-    for _ in range(stage.rounds):
+    for _ in range(stage.effort.rounds):
         for subject in stage.subjects:
-            seconds = stage.seconds
+            seconds = stage.effort.seconds
             if subject.is_slow and connections > 1:
                 seconds *= SLOW_FACTOR
             wanted = _expected(subject, kind)

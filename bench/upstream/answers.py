@@ -12,7 +12,9 @@ from dataclasses import dataclass
 MODEL = "bench"
 DELTAS = 64
 PACE_S = 0.02
-MARK = re.compile(rb"bench (json|fast|paced|hold|silent) (\d+)")
+# hold: silence after the first event; silent, prefill: no byte at all. Then they are answered.
+HOLD_S = 20.0
+MARK = re.compile(rb"bench (json|fast|paced|hold|silent|prefill) (\d+)")
 ASKS_USAGE = b"include_usage"
 
 _ID = "chatcmpl-0123456789abcdef0123456789abcdef"
@@ -33,7 +35,7 @@ def request_body(kind: str, number: int) -> bytes:
         "max_tokens": DELTAS,
         "temperature": 0.7,
     }
-    if kind in ("fast", "paced", "hold"):
+    if kind in ("fast", "paced", "hold", "prefill"):
         body["stream"] = True
     return json.dumps(body, separators=(",", ":")).encode()
 

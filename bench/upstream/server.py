@@ -11,7 +11,7 @@ import select
 import socket
 import time
 
-from bench.upstream.answers import ASKS_USAGE, MARK, MODEL, PACE_S, build_answers, plain
+from bench.upstream.answers import ASKS_USAGE, HOLD_S, MARK, MODEL, PACE_S, build_answers, plain
 
 BACKLOG = 4096
 RECEIVE_BYTES = 65536
@@ -123,11 +123,18 @@ class Upstream:
         connection.steps, connection.next_event = steps, 1
         connection.started_at = time.monotonic()
         self._running += 1
-        if kind != b"silent":
+        if kind in (b"paced", b"hold"):
             self._send(connection, self._answers.head)
             self._send(connection, steps[0])
-        if kind == b"paced":
-            self._plan(connection)
+        match kind:
+            case b"paced":
+                self._plan(connection, connection.started_at + PACE_S)
+            case b"hold":
+                connection.steps = (steps[0], b"".join(steps[1:]))
+                self._plan(connection, connection.started_at + HOLD_S)
+            case _:
+                connection.steps, connection.next_event = (self._answers.json,), 0
+                self._plan(connection, connection.started_at + HOLD_S)
 
     def _other(self, head: bytes) -> bytes:
         """What the worker's probes and the bench itself ask for."""
@@ -155,8 +162,7 @@ class Upstream:
         )
         return "\n".join((*lines, "")).encode()
 
-    def _plan(self, connection: Connection) -> None:
-        due = connection.started_at + connection.next_event * PACE_S
+    def _plan(self, connection: Connection, due: float) -> None:
         heapq.heappush(self._due, (due, connection.sock.fileno(), connection))
 
     def _send_due(self) -> None:
@@ -168,7 +174,8 @@ class Upstream:
             step, last = connection.next_event, len(connection.steps) - 1
             connection.next_event += 1
             if step < last - 1:
-                self._plan(connection)
+                # From the start, not from the last one: lateness must not add up.
+                self._plan(connection, connection.started_at + connection.next_event * PACE_S)
                 self._send(connection, connection.steps[step])
                 continue
             self._running, connection.key = self._running - 1, ""

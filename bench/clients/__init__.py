@@ -1,0 +1,1 @@
+"""Load where wrk cannot look: the time of every event, clients that leave, stock SDKs."""
