@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.cores import choose_cores
+from bench.distribution import PartMissing
 from bench.measures.memory import StreamsLost
 from bench.plan import MEASUREMENTS, NAMES, Figures
 from bench.processes import NotReached
@@ -25,6 +27,9 @@ def main() -> None:
     options = _options()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("bench: told to stop"))
+    # A burst needs more sockets than a login shell's soft limit allows.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     cores = choose_cores()
     if cores.load is not None:
         os.sched_setaffinity(0, {cores.load})
@@ -33,8 +38,10 @@ def main() -> None:
     started = time.monotonic()
     try:
         figures = _measure(options)
-    except (NotReached, WrongAnswers, StreamsLost) as error:
+    except (NotReached, WrongAnswers, StreamsLost, PartMissing) as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     found = ratios(figures)
     print(table(figures, found))
     write_results(figures, found)

@@ -1,7 +1,7 @@
 -- Checks every answer and reports as JSON on the last line of stdout.
--- wrk ... -s wrk.lua URL -- BODY_FILE KEY STATUS EXPECTED_FILE (exact|like)
+-- wrk ... -s wrk.lua URL -- BODY_FILE KEY STATUS EXPECTED_FILE (exact|like) LENGTH
 --   exact: each body is the file's, byte for byte
---   like:  each body holds every line of the file, and its length is within 10 % of the first one's
+--   like:  each body holds every line of the file, and has this length (0: any)
 local function read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read("*a")
@@ -23,6 +23,7 @@ function init(arguments)
   status_wanted = tonumber(arguments[3])
   expected = read(arguments[4])
   exact = arguments[5] == "exact"
+  length_wanted = tonumber(arguments[6])
   parts = {}
   for line in expected:gmatch("[^\n]+") do
     table.insert(parts, line)
@@ -31,8 +32,7 @@ function init(arguments)
 end
 
 local function is_alike(body)
-  length_wanted = length_wanted or #body
-  if math.abs(#body - length_wanted) > 0.1 * length_wanted then
+  if length_wanted > 0 and #body ~= length_wanted then
     return false
   end
   for _, part in ipairs(parts) do

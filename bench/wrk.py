@@ -19,11 +19,15 @@ class WrongAnswers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Every answer's status, and its body (exact) or the lines that its body holds (not exact)."""
+    """Every answer's status, and its body (exact) or the lines that its body holds (not exact).
+
+    length: of the body where it is not exact; 0 for any.
+    """
 
     status: int
     body: bytes
     exact: bool
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Wrk:
         argv = [self.program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
         argv += ["--timeout", f"{ANSWER_TIMEOUT_S}s", "-s", str(SCRIPT), subject.base_url + CHAT]
         argv += ["--", str(sent), subject.key, str(expected.status), str(wanted)]
-        argv += ["exact" if expected.exact else "like"]
+        argv += ["exact" if expected.exact else "like", str(expected.length)]
         done = subprocess.run(
             self.cores.pin(argv, self.cores.load),
             capture_output=True,

@@ -3,17 +3,14 @@
 import json
 import statistics
 
+from bench.measures.expected import expected_of
 from bench.processes import wait_until
 from bench.stage import Stage
 from bench.subjects.gateway import COLD_MODEL
-from bench.subjects.subject import Subject
-from bench.upstream.answers import build_answers, request_body
+from bench.upstream.answers import request_body
 from bench.wrk import Expected, Round
 
 CONNECTIONS = 32
-# A peer that re-serialises cannot be held to the byte: to these lines, then, and its own length.
-LIKE_JSON = b'says one token after another"\n"finish_reason":"stop"\n"completion_tokens":64'
-LIKE_STREAM = b'"role":"assistant"\n" reads"\n"finish_reason":"stop"\ndata: [DONE]'
 LIKE_COLD = b'"type":"service_unavailable_error"\n"code":"model_starting"'
 SLOW_FACTOR = 3
 LAUNCH_TIMEOUT_S = 30.0
@@ -51,26 +48,15 @@ def measure_cold(stage: Stage) -> Rates:
 
 def _compared(stage: Stage, kind: str, connections: int) -> Rates:
     """All subjects take turns, so that a slow minute of the machine is everybody's."""
-    body = request_body(kind, 1)
+    body, many = request_body(kind, 1), connections > 1
     rounds: dict[str, list[Round]] = {subject.name: [] for subject in stage.subjects}
+    wanted = {subject.name: expected_of(subject, kind) for subject in stage.subjects}
     for _ in range(stage.effort.rounds):
         for subject in stage.subjects:
-            seconds = stage.effort.seconds
-            if subject.is_slow and connections > 1:
-                seconds *= SLOW_FACTOR
-            wanted = _expected(subject, kind)
-            done = stage.wrk.run(subject, body, wanted, connections, seconds)
+            seconds = stage.effort.seconds * (SLOW_FACTOR if subject.is_slow and many else 1)
+            done = stage.wrk.run(subject, body, wanted[subject.name], connections, seconds)
             rounds[subject.name].append(done)
     return {name: _median(found) for name, found in rounds.items()}
-
-
-def _expected(subject: Subject, kind: str) -> Expected:
-    answers = build_answers()
-    if subject.exact:
-        body = answers.expected_json if kind == "json" else answers.expected_stream
-    else:
-        body = LIKE_JSON if kind == "json" else LIKE_STREAM
-    return Expected(200, body, subject.exact)
 
 
 def _median(rounds: list[Round]) -> dict[str, float]:
