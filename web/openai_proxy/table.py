@@ -1,4 +1,4 @@
-"""The routes that reach an engine. What is not in this table reaches none, however it is spelled."""
+"""The routes that reach an engine; what is not in this table reaches none, however spelled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,9 +35,7 @@ def _routes() -> dict[str, Route]:
         "/v1/completions": Route("/v1/completions", asks_for_usage=True),
         "/v1/responses": Route("/v1/responses", dialect=Dialect.RESPONSES),
         "/v1/messages": Route("/v1/messages", dialect=Dialect.ANTHROPIC),
-        "/v1/messages/count_tokens": Route(
-            "/v1/messages/count_tokens", dialect=Dialect.ANTHROPIC
-        ),
+        "/v1/messages/count_tokens": Route("/v1/messages/count_tokens", dialect=Dialect.ANTHROPIC),
         "/v1/audio/transcriptions": Route("/v1/audio/transcriptions", Body.FORM),
         "/v1/audio/translations": Route("/v1/audio/translations", Body.FORM),
     }
