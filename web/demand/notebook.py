@@ -6,12 +6,11 @@ enough for its idle time to be known. The request itself never waits for the dat
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
 from web.database import StorageError, why
-from web.demand.store import DemandStore
+from web.demand.store import Asked, DemandStore
 
 WRITE_INTERVAL_S = 1.0
 WARM_INTERVAL_S = 10.0
@@ -23,33 +22,42 @@ class DemandNotebook:
     def __init__(self, store: DemandStore, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self._cold: Counter[str] = Counter()
-        self._warm: Counter[str] = Counter()
+        self._cold: dict[str, Asked] = {}
+        self._warm: dict[str, Asked] = {}
         self._warm_written_at: datetime | None = None
         self._wake = threading.Event()
         self._stopped = False
 
     def note_cold(self, model: str) -> None:
-        self._cold[model] += 1
+        self._note(self._cold, model)
         self._wake.set()
 
     def note_warm(self, model: str) -> None:
-        self._warm[model] += 1
+        self._note(self._warm, model)
+
+    def _note(self, page: dict[str, Asked], model: str) -> None:
+        # The time of the request, not of the writing: an instance may leave in between, and what
+        # it still served must not bring another.
+        page[model] = Asked(1, self._clock()).plus(page.get(model))
 
     def flush(self) -> None:
         """Write down what is due. On failure the counts are kept for the next time."""
         now = self._clock()
-        cold, self._cold = self._cold, Counter()
+        self._write(self._cold, cold=True)
+        if self._warm and self._warm_is_due(now):
+            self._warm_written_at = now
+            self._write(self._warm, cold=False)
+
+    def _write(self, page: dict[str, Asked], cold: bool) -> None:
+        taken = dict(page)
+        page.clear()
+        if not taken:
+            return
         try:
-            if cold:
-                self._store.add(cold, now, cold=True)
-                cold = Counter()
-            if self._warm and self._warm_is_due(now):
-                warm, self._warm = self._warm, Counter()
-                self._warm_written_at = now
-                self._store.add(warm, now, cold=False)
+            self._store.add(taken, cold=cold)
         except StorageError as error:
-            self._cold += cold
+            for model, asked in taken.items():
+                page[model] = asked.plus(page.get(model))
             log.warning("demand not written, will try again: %s", why(error))
 
     def run(self) -> None:
