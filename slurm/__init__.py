@@ -1,1 +1,1 @@
-"""Slurm from outside: a small library that knows sbatch, squeue and SSH, and nothing of the gateway."""
+"""Slurm from outside: sbatch, squeue and scancel over SSH, knowing nothing of the gateway."""
