@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.cores import choose_cores
+from bench.cores import Cores, choose_cores
 from bench.distribution import PartMissing
 from bench.measures.memory import StreamsLost
 from bench.plan import MEASUREMENTS, NAMES, Figures
@@ -21,6 +21,7 @@ from bench.wrk import WrongAnswers
 
 # 65,536: what the workload that this system is made for starts at once.
 BURST, FULL_BURST = 10_000, 65_536
+BUSY_LOAD = 0.7
 
 
 def main() -> None:
@@ -33,11 +34,11 @@ def main() -> None:
     cores = choose_cores()
     if cores.load is not None:
         os.sched_setaffinity(0, {cores.load})
-    else:
-        print("one core only: proxy and load share it, so these figures say little")
+    for warning in _warnings(cores):
+        print(f"mind: {warning}", flush=True)
     started = time.monotonic()
     try:
-        figures = _measure(options)
+        figures = _measure(options, cores)
     except (NotReached, WrongAnswers, StreamsLost, PartMissing) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
@@ -73,13 +74,23 @@ def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
     return parse
 
 
-def _measure(options: argparse.Namespace) -> Figures:
+def _warnings(cores: Cores) -> list[str]:
+    """What makes the figures of this run say little."""
+    found = []
+    if cores.load is None:
+        found.append("one core only: proxy and load share it")
+    if os.getloadavg()[0] > BUSY_LOAD:
+        found.append(f"the machine is busy (load {os.getloadavg()[0]:.1f}): the figures are noisy")
+    return found
+
+
+def _measure(options: argparse.Namespace, cores: Cores) -> Figures:
     effort = Effort(options.rounds, options.seconds, FULL_BURST if options.full else BURST)
     chosen = [each for each in MEASUREMENTS if each.name in options.only]
     figures: Figures = {}
     with (
         tempfile.TemporaryDirectory(prefix="kscope-bench-") as folder,
-        running_stage(Path(folder), choose_cores(), effort) as stage,
+        running_stage(Path(folder), cores, effort) as stage,
     ):
         for each in chosen:
             if not each.compares:
