@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -103,7 +103,17 @@ def _parent(entry: Path) -> int:
     return 0
 
 
-def rss_kb(pids: list[int]) -> int:
+def cpu_seconds(pids: Sequence[int]) -> float:
+    """Processor time that these processes have used, in user and kernel mode."""
+    ticks = 0
+    for pid in pids:
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])  # proc(5): utime and stime
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def rss_kb(pids: Sequence[int]) -> int:
     """Resident memory of these processes, shared pages counted in each."""
     total = 0
     for pid in pids:

@@ -5,7 +5,17 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results.json"
-COLUMNS = ("json", "stream", "latency")
+# (measurement, figure, heading, digits)
+COLUMNS = (
+    ("json", "per_second", "answers/s", 0),
+    ("json", "cpu_us", "CPU us/answer", 0),
+    ("stream", "per_second", "streams/s", 0),
+    ("stream", "cpu_us", "CPU us/stream", 0),
+    ("latency", "p50_ms", "p50 ms at c=1", 3),
+    ("cold", "per_second", "503/s", 0),
+    ("cold", "cpu_us", "CPU us/503", 0),
+)
+NAME_WIDTH = 12
 
 Figures = dict[str, Any]
 
@@ -28,15 +38,13 @@ def ratios(figures: Figures) -> Figures:
 
 def table(figures: Figures, found: Figures) -> str:
     """One row per subject, then one line per ratio."""
-    names = [name for column in COLUMNS for name in figures.get(column, {})]
-    lines = [f"{'':12}{'answers/s':>12}{'streams/s':>12}{'p50 ms, c=1':>14}"]
+    names = [name for part, *_ in COLUMNS for name in figures.get(part, {})]
+    lines = [" " * NAME_WIDTH + "".join(f"{heading:>16}" for _, _, heading, _ in COLUMNS)]
     for name in dict.fromkeys(names):
         cells = (
-            _cell(_at(figures, "json", name, "per_second"), 12, 0),
-            _cell(_at(figures, "stream", name, "per_second"), 12, 0),
-            _cell(_at(figures, "latency", name, "p50_ms"), 14, 3),
+            _cell(_at(figures, part, name, figure), digits) for part, figure, _, digits in COLUMNS
         )
-        lines.append(f"{name:12}{''.join(cells)}")
+        lines.append(f"{name:{NAME_WIDTH}}{''.join(cells)}")
     lines.append("")
     lines += [f"{name:20} {json.dumps(value)}" for name, value in found.items()]
     return "\n".join(lines)
@@ -85,5 +93,5 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits or None)
 
 
-def _cell(value: float | None, width: int, digits: int) -> str:
-    return f"{'-' if value is None else format(value, f',.{digits}f'):>{width}}"
+def _cell(value: float | None, digits: int) -> str:
+    return f"{'-' if value is None else format(value, f',.{digits}f'):>16}"

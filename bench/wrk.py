@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.cores import Cores
 from bench.distribution import ensure_program
+from bench.processes import cpu_seconds
 from bench.subjects.subject import CHAT, Subject
 
 SCRIPT = Path(__file__).parent / "wrk.lua"
@@ -32,6 +33,11 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Round:
+    """cpu_us: processor time of all the subject's processes per answer, in microseconds; it is
+    nearly the same on a busy machine. 0 for a subject that has none of its own.
+    """
+
+    cpu_us: float
     per_second: float
     p50_ms: float
     p99_ms: float
@@ -54,6 +60,7 @@ class Wrk:
         argv += ["--timeout", f"{ANSWER_TIMEOUT_S}s", "-s", str(SCRIPT), subject.base_url + CHAT]
         argv += ["--", str(sent), subject.key, str(expected.status), str(wanted)]
         argv += ["exact" if expected.exact else "like", str(expected.length)]
+        cpu_before_s = cpu_seconds(subject.pids)
         done = subprocess.run(
             self.cores.pin(argv, self.cores.load),
             capture_output=True,
@@ -61,14 +68,15 @@ class Wrk:
             check=False,
             timeout=seconds + 2 * ANSWER_TIMEOUT_S,
         )
-        return _read(subject.name, done.stdout, done.stderr)
+        cpu_s = cpu_seconds(subject.pids) - cpu_before_s
+        return _read(subject.name, done.stdout, done.stderr, cpu_s)
 
 
 def create_wrk(cores: Cores, folder: Path) -> Wrk:
     return Wrk(ensure_program("wrk", "wrk"), cores, folder)
 
 
-def _read(name: str, stdout: str, stderr: str) -> Round:
+def _read(name: str, stdout: str, stderr: str, cpu_s: float) -> Round:
     lines = stdout.strip().splitlines()
     if not lines or not lines[-1].startswith("{"):
         raise WrongAnswers(f"{name}: wrk failed: {stdout[-500:]} {stderr[-500:]}")
@@ -78,4 +86,9 @@ def _read(name: str, stdout: str, stderr: str) -> Round:
             f"{name}: {told['good']} good answers, {told['bad']} wrong, "
             f"{told['broken']} broken or late; the first wrong one: {told['fault']!r}"
         )
-    return Round(told["good"] / told["seconds"], told["p50_us"] / 1000, told["p99_us"] / 1000)
+    return Round(
+        cpu_us=cpu_s / told["good"] * 1e6,
+        per_second=told["good"] / told["seconds"],
+        p50_ms=told["p50_us"] / 1000,
+        p99_ms=told["p99_us"] / 1000,
+    )

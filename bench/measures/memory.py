@@ -27,12 +27,12 @@ def measure_memory(stage: Stage) -> dict[str, Any]:
         expected = Expected(200, body, exact=True)
         stage.wrk.run(stage.gateway, request_body(kind, 1), expected, 1, 1)
     time.sleep(SETTLE_S)
-    idle_kb = rss_kb(list(stage.gateway.pids))
+    idle_kb = rss_kb(stage.gateway.pids)
     sockets = [connect(stage.gateway) for _ in range(STREAMS)]
     try:
         _open_streams(stage, sockets)
         time.sleep(SETTLE_S)
-        loaded_kb = rss_kb(list(stage.gateway.pids))
+        loaded_kb = rss_kb(stage.gateway.pids)
     finally:
         for sock in sockets:
             sock.close()

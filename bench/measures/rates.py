@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from dataclasses import fields
 
 from bench.measures.expected import expected_of
 from bench.processes import wait_until
@@ -60,8 +61,5 @@ def _compared(stage: Stage, kind: str, connections: int) -> Rates:
 
 
 def _median(rounds: list[Round]) -> dict[str, float]:
-    return {
-        "per_second": statistics.median(each.per_second for each in rounds),
-        "p50_ms": statistics.median(each.p50_ms for each in rounds),
-        "p99_ms": statistics.median(each.p99_ms for each in rounds),
-    }
+    names = [field.name for field in fields(Round)]
+    return {name: statistics.median(getattr(each, name) for each in rounds) for name in names}

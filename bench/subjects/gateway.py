@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -42,7 +43,7 @@ def running_gateway(folder: Path, cores: Cores, direct_port: int) -> Iterator[Su
     subject = Subject("kscope", f"http://{HOST}:{port}", key)
     try:
         process.wait_ready(subject.answers, START_TIMEOUT_S, "the gateway's model answers")
-        yield Subject(subject.name, subject.base_url, key, pids=tuple(family(process.pid)))
+        yield replace(subject, pids=tuple(family(process.pid)))
     finally:
         process.stop()
         _end_jobs(data_dir / "jobs")

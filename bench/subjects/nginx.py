@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bench.cores import Cores
 from bench.distribution import ensure_program
-from bench.processes import HOST, Process, environment, free_port
+from bench.processes import HOST, Process, environment, family, free_port
 from bench.subjects.subject import Subject
 
 CONFIGURATION = """
@@ -56,6 +57,6 @@ def running_nginx(folder: Path, cores: Cores, upstream_port: int) -> Iterator[Su
     subject = Subject("nginx", f"http://{HOST}:{port}")
     try:
         process.wait_ready(subject.answers, 20, "nginx answers")
-        yield subject
+        yield replace(subject, pids=tuple(family(process.pid)))
     finally:
         process.stop()

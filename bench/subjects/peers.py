@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -9,7 +10,7 @@ import yaml
 from bench.cores import Cores
 from bench.distribution import PartMissing
 from bench.peers_venv import ensure_peers
-from bench.processes import HOST, Process, environment, free_port
+from bench.processes import HOST, Process, environment, family, free_port
 from bench.subjects.subject import Subject
 from bench.upstream.answers import MODEL
 
@@ -69,6 +70,6 @@ def _command(name: str) -> Path:
 def _running(process: Process, subject: Subject) -> Iterator[Subject]:
     try:
         process.wait_ready(subject.answers, START_TIMEOUT_S, f"{subject.name} answers")
-        yield subject
+        yield replace(subject, pids=tuple(family(process.pid)))
     finally:
         process.stop()
