@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from web.errors import BadRequest
 from web.openai_proxy.body import MAX_MEMBERS, Head, read_head, with_model, with_usage
 
+MB = 1024 * 1024
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
@@ -174,7 +176,11 @@ def test_a_body_of_too_many_members_is_refused_before_they_fill_the_memory():
     assert read_head(few).model == "a"
     for count in (MAX_MEMBERS, 200_000):
         many = json.dumps({"model": "a", **{f"k{n}": n for n in range(count)}}).encode()
+        tracemalloc.start()
         assert "members" in refused(many).message
+        held = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert held < MB
 
 
 @pytest.mark.parametrize("members", [{}, {"stream": False}, {"stream": None}])

@@ -122,6 +122,7 @@ def test_an_error_within_the_stream_passes_at_once_with_all_before_it(finish):
         b'data: {"choices":[],\ndata: "usage":{"prompt_tokens":1}}\n\n',
         b'data: {"choices":[],"usage":' + b"[" * 5000 + b"\n\n",
         b'data: {"choices":[],"x":"\xff\xfe","usage":{}}\n\n',
+        b'data: {"choices":[],"usage":{"prompt_tokens":1}}\ndata: x\n\n',
         b'{"choices":[],"usage":{"prompt_tokens":1}}\n\n',
         b': "usage"\n\n',
         b'data: "usage"\n\n',
@@ -201,6 +202,16 @@ def test_a_huge_event_is_not_held_in_memory():
         held = max(held, total - len(out))
     assert held <= MAX_HELD_BYTES
     assert out + reader.end() == begun + b'"}\n\n' + DONE
+
+
+def test_a_huge_event_behind_a_waiting_one_lets_both_pass():
+    ending, huge = event(chunk(token("", 0, "stop"))), event(chunk(token("x" * MAX_HELD_BYTES)))
+    reader = tap()
+    assert reader.feed(ending) == b""
+    out = reader.feed(huge[:-9])
+    assert out.startswith(ending + huge[:-100])
+    assert out + passed(reader, [huge[-9:], usage_event(), DONE]) == ending + huge + DONE
+    assert reader.usage == TOLD
 
 
 def test_a_stream_that_breaks_off_leaves_room_for_an_error_event():

@@ -17,6 +17,7 @@ from tests.web.openai_proxy.streams import (
     event,
     split,
     token,
+    usage_event,
 )
 from web.openai_proxy.table import Dialect
 from web.openai_proxy.usage import MAX_ANSWER_BYTES, MAX_EVENT_BYTES, Usage, tap_for
@@ -71,6 +72,16 @@ def test_of_usage_in_every_chunk_the_last_one_counts(cuts, texts):
         for place, text in enumerate(["", *texts])
     ]
     assert run(OPENAI, split(b"".join(tokens) + DONE, cuts)) == Usage(7, len(texts))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_usage_is_known_as_soon_as_its_event_is_complete(end):
+    told = usage_event(end)
+    for cut in range(1, len(told)):
+        tap = tap_for(OPENAI, is_stream=True, injected=False)
+        tap.feed(told[:cut])
+        tap.feed(told[cut:])
+        assert tap.usage == Usage(14, 3)
 
 
 def test_usage_that_is_null_in_later_chunks_does_not_hide_the_count():
