@@ -118,6 +118,15 @@ class Gateway:
         self.kill9()
         self.start()
 
+    def wait_for_fleet(self, timeout_s: float = 30) -> None:
+        """Until its own fleet process acts: after a kill the lock of the dead one must run out."""
+
+        def holds_the_lock() -> bool:
+            told = self.get("/ready")[1]
+            return any(f":{pid} holds the lock" in told for pid in self.pids())
+
+        wait_until(holds_the_lock, timeout_s, "the fleet process holds the lock")
+
     def cli(self, *arguments: str) -> str:
         """`kscope …`: its standard output."""
         done = subprocess.run(

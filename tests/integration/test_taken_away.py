@@ -23,7 +23,7 @@ def test_a_requeue_leaves_the_model_with_one_job_that_serves(slurm: SlurmKit, ga
     # Slurm itself holds a requeued job back for two minutes (BeginTime): either it waits for that
     # one, or another takes its place and it is ended.
     wait_until(lambda: refusal(gateway) is None, 150, f"{MODEL} serves")
-    wait_until(lambda: len(slurm.live_jobs()) == 1, 15, "one job")
+    wait_until(lambda: len(slurm.live_jobs()) == 1, 8, "one job")
     wait_until_served(gateway)
 
 
@@ -42,6 +42,6 @@ def test_a_dead_node_is_out_of_rotation_within_five_seconds(slurm: SlurmKit, gat
         said = refusal(gateway)
         return said is not None and said.status == 503
 
-    wait_until(told, 10, "the model is told to be away")
+    wait_until(told, 6, "the model is told to be away")
     assert time.monotonic() - died < 5
     assert slurm.job(job["id"])["state"] == "RUNNING"
