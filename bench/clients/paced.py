@@ -94,8 +94,12 @@ def _read(slot: Slot) -> Stream | None:
     stream = slot.stream
     stream.times.append(time.monotonic())
     stream.reads.append(data)
-    ended = not data or b"".join(stream.reads[-3:]).endswith(END)
-    return stream if ended else None
+    return stream if is_over(stream.reads) else None
+
+
+def is_over(reads: list[bytes]) -> bool:
+    """Whether the last read ended the answer, well (its last chunk has come) or not (no bytes)."""
+    return not reads[-1] or b"".join(reads[-3:]).endswith(END)
 
 
 def _ask_again(slots: dict[int, Slot], number: int, request: bytes, again: bool) -> None:
