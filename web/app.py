@@ -14,9 +14,9 @@ from web.config import Settings
 from web.database import Database, StorageError
 from web.demand.notebook import DemandNotebook
 from web.demand.store import DemandStore
-from web.errors import BodyTooLarge, DatabaseUnavailable, GatewayError
+from web.errors import DatabaseUnavailable, GatewayError
 from web.fleet import routes as fleet_routes
-from web.fleet.callbacks import CallbackDesk
+from web.fleet.callbacks import MAX_BODY_BYTES, CallbackDesk
 from web.fleet.outlook import Outlook
 from web.fleet.policy import Policy
 from web.fleet.store import InstanceStore
@@ -25,9 +25,19 @@ from web.identity.authenticator import Authenticator
 from web.identity.store import KeyStore
 from web.openai_proxy import headers
 from web.openai_proxy import routes as openai_routes
+from web.openai_proxy.attendance import Attendance, answers_with_a_token
 from web.openai_proxy.envelope import JSON, error_body, error_headers, from_status
-from web.openai_proxy.forwarding import Forwarder, create_session
+from web.openai_proxy.forwarding import Forwarder
+from web.openai_proxy.front import DataPath
+from web.openai_proxy.inquiry import keep_no_account
+from web.openai_proxy.standing import Standing
+from web.openai_proxy.upstream import EnginePool, TimeLimits
+from web.openai_proxy.waiting import WaitingRoom
+from web.responses.book import ResponseBook
+from web.responses.store import ResponseStore
 from web.secrets import Secrets
+
+POLICY = Policy()
 
 log = logging.getLogger(__name__)
 
@@ -37,26 +47,62 @@ def create_app(settings: Settings) -> Flask:
     database = Database(settings.database_url)
     secrets = Secrets(settings.data_dir)
     catalog = CatalogFile.for_settings(settings)
-    policy = Policy()
     store = InstanceStore(database)
-    outlook = Outlook(database, store, catalog, secrets, utc_now, policy)
-    notebook = DemandNotebook(DemandStore(database), utc_now)
-    forwarder = Forwarder(create_session(), outlook, notebook, utc_now, settings, policy)
+    outlook = Outlook(database, store, catalog, secrets, utc_now, POLICY)
+    authenticator = Authenticator(KeyStore(database, secrets), utc_now)
     desk = CallbackDesk(store, secrets, utc_now, settings.max_num_historic_records)
     readiness = Readiness(database, store, catalog, utc_now, settings.min_update_interval_s)
 
     app = Flask(__name__, static_folder=None)
     # A path is ours or it is not: no redirect to a cleaner spelling, clients would drop the body.
     app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_body_mb * 1024 * 1024
-    authenticator = Authenticator(KeyStore(database, secrets), utc_now)
-    app.extensions["kscope"] = Background(outlook, notebook, authenticator)
-    app.register_blueprint(openai_routes.create_blueprint(authenticator, forwarder, outlook))
+    # Of what is left to Flask, only callbacks have a body.
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.register_blueprint(openai_routes.create_blueprint(authenticator, outlook))
     app.register_blueprint(fleet_routes.create_blueprint(desk))
     _add_health(app, readiness)
     _add_request_ids(app)
-    _add_error_handlers(app, settings)
+    _add_error_handlers(app)
+    _add_data_path(app, settings, database, store, outlook, authenticator)
     return app
+
+
+def _add_data_path(
+    app: Flask,
+    settings: Settings,
+    database: Database,
+    store: InstanceStore,
+    outlook: Outlook,
+    authenticator: Authenticator,
+) -> None:
+    """In front of Flask: the routes that reach an engine, and what keeps them informed."""
+    pool = EnginePool(
+        TimeLimits(
+            settings.upstream_connect_timeout_s,
+            settings.upstream_first_byte_timeout_s,
+            settings.upstream_stall_timeout_s,
+        )
+    )
+    standing = Standing()
+    demand = DemandNotebook(DemandStore(database), utc_now)
+    book = ResponseBook(ResponseStore(database), utc_now)
+    forwarder = Forwarder(
+        pool,
+        standing,
+        outlook,
+        demand,
+        book,
+        keep_no_account,
+        utc_now,
+        POLICY,
+        settings.max_concurrent_requests,
+    )
+    room = WaitingRoom(forwarder, outlook, settings.max_held_requests, settings.max_wait_s)
+    app.wsgi_app = DataPath(  # type: ignore[method-assign]
+        app.wsgi_app, authenticator, forwarder, room, settings.max_request_body_mb
+    )
+    attendance = Attendance(store, outlook, standing, pool, answers_with_a_token)
+    app.extensions["kscope"] = Background(outlook, demand, authenticator, attendance, book)
 
 
 def _add_health(app: Flask, readiness: Readiness) -> None:
@@ -86,7 +132,7 @@ def _add_request_ids(app: Flask) -> None:
         return response
 
 
-def _add_error_handlers(app: Flask, settings: Settings) -> None:
+def _add_error_handlers(app: Flask) -> None:
     """Whatever goes wrong leaves as the envelope; no client ever sees a page or a traceback."""
 
     def tell(error: GatewayError) -> Response:
@@ -103,8 +149,6 @@ def _add_error_handlers(app: Flask, settings: Settings) -> None:
 
     @app.errorhandler(HTTPException)
     def not_routed(error: HTTPException) -> Response:
-        if error.code == 413:
-            return tell(BodyTooLarge(settings.max_request_body_mb))
         response = tell(from_status(error.code or 500, error.description or ""))
         for name, value in error.get_headers():
             if name in ("Allow", "Retry-After"):

@@ -128,6 +128,13 @@ class Settings:
         "Longest silence within an answer that has begun."))
     max_request_body_mb: int = field(metadata=env("MAX_REQUEST_BODY_MB", whole(1, 4096), "64",
         "Largest request body, in MiB."))
+    max_concurrent_requests: int = field(metadata=env(
+        "MAX_CONCURRENT_REQUESTS", whole(1, 1_000_000), "20000",
+        "Requests that one worker process forwards at once; more are told to come again."))
+    max_held_requests: int = field(metadata=env("MAX_HELD_REQUESTS", whole(0, 100_000), "1000",
+        "Requests that one worker process holds at once for clients that prefer to wait."))
+    max_wait_s: float = field(metadata=env("MAX_WAIT_SECONDS", seconds(1, 86400), "600",
+        "Longest time that a request is held, whatever its client prefers."))
     models_file: Path = field(metadata=env("MODELS_FILE", PATH, "models.yaml",
         "The catalog of models."))
     data_dir: Path = field(metadata=env("DATA_DIR", PATH, "var",

@@ -3,7 +3,8 @@
     GatewayError
       MissingKey, InvalidKey                   401
       BadRequest, BodyTooLarge                 400, 413
-      ModelNotFound                            404
+        MethodNotAllowed                           405
+      ModelNotFound, ResponseNotFound          404
       NotRoutable                              503, the model serves nobody just now
         ModelStarting                              it will: retry
         ModelUnavailable                           its launches keep failing: do not retry
@@ -72,6 +73,13 @@ class BadRequest(GatewayError):
     type = "invalid_request_error"
 
 
+class MethodNotAllowed(BadRequest):
+    status = 405
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(f"This path takes {allowed} only.")
+
+
 class BodyTooLarge(GatewayError):
     status = 413
     type = "invalid_request_error"
@@ -90,6 +98,19 @@ class ModelNotFound(GatewayError):
         shown = model if len(model) <= 200 else model[:200] + "…"
         super().__init__(
             f"The model `{shown}` does not exist or you do not have access to it.", param="model"
+        )
+
+
+class ResponseNotFound(GatewayError):
+    """Unknown, another user's, or gone with the instance that kept it."""
+
+    status = 404
+    type = "invalid_request_error"
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f"Response with id '{response_id}' not found: no running instance keeps it for you.",
+            param="response_id",
         )
 
 

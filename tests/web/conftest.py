@@ -5,7 +5,8 @@ import pytest
 import web.demand.models
 import web.fleet.models
 import web.identity.models
-import web.lock.models  # noqa: F401 - registers the tables
+import web.lock.models
+import web.responses.models  # noqa: F401 - registers the tables
 from tests.postgres import postgres_server
 from web.database import Base, Database
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 EngineArg: TypeAlias = "str | int | float | bool | list[EngineArg] | dict[str, EngineArg] | None"
 
@@ -30,6 +30,9 @@ class Deployment:
     min_instances: int
     max_instances: int
     target_requests: int
+    # requests at once: an instance takes no more than this many
+    max_requests: int
+    affinity: Literal["none", "session", "prefix"]
     # the engine's side
     engine_args: Mapping[str, EngineArg]
     env: Mapping[str, str]

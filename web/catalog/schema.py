@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from pydantic import (
     BaseModel,
@@ -39,6 +40,8 @@ class Entry(BaseModel):
     min_instances: v.AtLeastNone = 0
     max_instances: v.AtLeastOne = Field(default=1, validate_default=True)
     target_requests: v.AtLeastOne = 32
+    max_requests: v.AtLeastOne = 2048
+    affinity: Literal["none", "session", "prefix"] = "none"
     engine_args: v.EngineArgs = {}
     env: v.Env = {}
     setup: list[v.ShellLine] = []
@@ -75,6 +78,7 @@ _WORDS = {
     "dict_type": "must be a mapping, such as {{key: value}}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
     "value_error": "{error}",
 }
 

@@ -66,7 +66,10 @@ class DemandNotebook:
         while not self._stopped:
             self._wake.wait(WARM_INTERVAL_S)
             self._wake.clear()
-            self.flush()
+            try:
+                self.flush()
+            except Exception:
+                log.exception("demand not written")
             pause.wait(WRITE_INTERVAL_S)
 
     def stop(self) -> None:

@@ -13,7 +13,7 @@ from web.fleet.routing import Snapshot, build_snapshot
 from web.fleet.store import TOPIC, InstanceStore
 from web.secrets import Secrets
 
-CHECK_INTERVAL_S = 0.25
+INTERVAL_S = 0.25
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +37,21 @@ class Outlook:
         self._clock = clock
         self._policy = policy
         self._built_from: object = None
-        self._stop = threading.Event()
         self.snapshot = Snapshot({}, ())
+        # Set after each change, for requests that wait for one.
+        self.listeners: set[threading.Event] = set()
 
     def refresh(self) -> None:
-        """Rebuild the snapshot if instances or catalog changed since the last time."""
+        """Rebuild the snapshot if instances or catalog changed since the last time.
+
+        A database that is away leaves the last known world in use.
+        """
+        try:
+            self._refresh()
+        except StorageError as error:
+            log.warning("routing goes by what was last known: %s", why(error))
+
+    def _refresh(self) -> None:
         catalog = self._catalog.current()
         source = (self._database.versions().get(TOPIC, 0), catalog.fingerprint)
         if source == self._built_from:
@@ -56,14 +66,5 @@ class Outlook:
             self._policy,
         )
         self._built_from = source
-
-    def run(self) -> None:
-        """Refresh until stopped. A database that is away leaves the last known world in use."""
-        while not self._stop.wait(CHECK_INTERVAL_S):
-            try:
-                self.refresh()
-            except StorageError as error:
-                log.warning("routing goes by what was last known: %s", why(error))
-
-    def stop(self) -> None:
-        self._stop.set()
+        for listener in tuple(self.listeners):
+            listener.set()

@@ -14,7 +14,13 @@ from web.catalog.deployment import Deployment
 from web.fleet.actions import Action, Cancel, Drain, End, Launch, NoteMissing
 from web.fleet.observation import Listing, observe
 from web.fleet.policy import Policy
-from web.fleet.states import LAUNCH_FAILURES, EndReason, Instance, InstanceState
+from web.fleet.states import (
+    LAUNCH_FAILURES,
+    NEAREST_TO_READY,
+    EndReason,
+    Instance,
+    InstanceState,
+)
 
 S = InstanceState
 
@@ -42,6 +48,7 @@ def plan(view: View, now: datetime, policy: Policy) -> list[Action]:
     live = [i for i in view.instances if not i.state.is_over and i.id not in settled]
     for instance in live:
         actions += _overdue(instance, view, now, policy) or _unused(instance, view, now)
+    actions += _surplus(live, view)
     actions += _launches(view, now, policy)
     return actions
 
@@ -82,12 +89,24 @@ def _unused(instance: Instance, view: View, now: datetime) -> list[Action]:
 
 
 def _stop_unwanted(instance: Instance) -> list[Action]:
-    """Its model left the catalog: nobody can ask for it any more."""
+    """Its model left the catalog, or has enough without it."""
     if instance.state in (S.READY, S.UNREADY):
         return [Drain(instance.id, EndReason.SCALED_DOWN)]
     if instance.state in (S.PENDING, S.STARTING):
         return [Cancel(instance.id, instance.job_id, EndReason.SCALED_DOWN)]
     return []
+
+
+def _surplus(live: list[Instance], view: View) -> list[Action]:
+    """Above max_instances (a requeued job came back beside its successor, the catalog changed):
+    those that are nearest to serving stay."""
+    actions: list[Action] = []
+    for model, deployment in view.deployments.items():
+        present = [i for i in live if i.model == model and i.state.is_present]
+        present.sort(key=lambda i: (NEAREST_TO_READY.index(i.state), i.created_at))
+        for instance in present[deployment.max_instances :]:
+            actions += _stop_unwanted(instance)
+    return actions
 
 
 def _launches(view: View, now: datetime, policy: Policy) -> list[Action]:

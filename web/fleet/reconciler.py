@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from slurm.cluster import Cluster
-
 from slurm.errors import ClusterError, ShellUnavailable, SubmitRejected, SubmitUnknown
 from slurm.jobs import Job
 from slurm.script import instance_id_of

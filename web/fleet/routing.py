@@ -3,7 +3,9 @@
 A snapshot is immutable and replaced whole, so a request that holds one sees one world.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import hashlib
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,13 +15,16 @@ from web.fleet.policy import Policy
 from web.fleet.states import Instance
 from web.fleet.status import ModelStatus, describe
 
+# No target gets more than this many times its fair share for the sake of affinity.
+BOUNDED_LOAD = 1.25
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a request can go. The key is the engine's own: only that engine accepts it."""
 
     instance_id: str
-    base_url: str
+    netloc: str  # node:port
     engine_key: str
 
 
@@ -64,11 +69,36 @@ def build_snapshot(
     return Snapshot(routes, tuple(names))
 
 
-def choose(targets: tuple[Target, ...], in_flight: Mapping[str, int]) -> Target | None:
-    """The target with the fewest requests of ours in flight; None when there is none."""
-    return min(targets, key=lambda t: in_flight.get(t.instance_id, 0), default=None)
+def choose(
+    targets: Iterable[Target],
+    load: Mapping[str, int],
+    *,
+    excluded: Collection[str] = (),
+    cap: int | None = None,
+    affinity: bytes | None = None,
+) -> Target | None:
+    """The target with the least load; None when none may take one more request.
+
+    `load` counts requests by instance. With `affinity` the same bytes lead to the same target as
+    long as that has its fair share at most (consistent hashing with bounded loads, by rendezvous:
+    a target that comes or goes moves only its own share of the keys).
+    """
+    open_targets = [
+        t
+        for t in targets
+        if t.instance_id not in excluded and (cap is None or load.get(t.instance_id, 0) < cap)
+    ]
+    if affinity is None or len(open_targets) < 2:
+        return min(open_targets, key=lambda t: load.get(t.instance_id, 0), default=None)
+    total = sum(load.get(t.instance_id, 0) for t in open_targets)
+    fair = math.ceil((total + 1) / len(open_targets) * BOUNDED_LOAD)
+    below = [t for t in open_targets if load.get(t.instance_id, 0) < fair]
+    return max(below or open_targets, key=lambda t: _rank(affinity, t))
+
+
+def _rank(affinity: bytes, target: Target) -> bytes:
+    return hashlib.blake2b(affinity, digest_size=8, key=target.instance_id.encode()).digest()
 
 
 def _target(instance: Instance, engine_key_of: Callable[[Instance], str]) -> Target:
-    base_url = f"http://{instance.node}:{instance.port}"
-    return Target(instance.id, base_url, engine_key_of(instance))
+    return Target(instance.id, f"{instance.node}:{instance.port}", engine_key_of(instance))

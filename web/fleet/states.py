@@ -47,6 +47,16 @@ S = InstanceState
 _OVER = frozenset({S.STOPPED, S.FAILED})
 _PRESENT = frozenset({S.SUBMITTING, S.PENDING, S.STARTING, S.READY, S.UNREADY})
 
+NEAREST_TO_READY = (
+    S.READY,
+    S.UNREADY,
+    S.STARTING,
+    S.PENDING,
+    S.SUBMITTING,
+    S.DRAINING,
+    S.STOPPING,
+)
+
 # PENDING is reachable from every running state: Slurm requeues jobs under the same id. READY is
 # reachable from PENDING: a listing can lag behind the worker
 # (docs/decisions/0002-requeue-goes-back-to-pending.md).

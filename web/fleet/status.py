@@ -8,7 +8,7 @@ from enum import StrEnum
 from slurm.jobs import JobState, explain
 from web.fleet.planner import failed_launches, next_launch_at
 from web.fleet.policy import Policy
-from web.fleet.states import Instance, InstanceState
+from web.fleet.states import NEAREST_TO_READY, Instance, InstanceState
 
 S = InstanceState
 
@@ -23,15 +23,6 @@ class Phase(StrEnum):
     COLD = "cold"  # nothing runs, nothing is asked for
 
 
-_NEAREST_TO_READY = (
-    S.READY,
-    S.UNREADY,
-    S.STARTING,
-    S.PENDING,
-    S.SUBMITTING,
-    S.DRAINING,
-    S.STOPPING,
-)
 _PHASES = {
     S.READY: Phase.READY,
     S.UNREADY: Phase.STARTING,
@@ -73,7 +64,7 @@ def describe(
     length = next((i.max_model_len for i in (*live, *history) if i.max_model_len), None)
     failures = failed_launches(history)
     if live:
-        nearest = min(live, key=lambda i: _NEAREST_TO_READY.index(i.state))
+        nearest = min(live, key=lambda i: NEAREST_TO_READY.index(i.state))
         return _of_instance(nearest, live, load_s, len(failures), length)
     if failures:
         last = failures[0]

@@ -69,6 +69,14 @@ class InstanceStore:
             row = session.get(InstanceRow, instance_id)
             return _to_instance(row) if row is not None else None
 
+    def loads(self) -> dict[str, tuple[datetime | None, int]]:
+        """instance id -> (heartbeat, running and waiting requests) of those that are ready."""
+        query = select(
+            InstanceRow.id, InstanceRow.heartbeat_at, InstanceRow.running + InstanceRow.waiting
+        ).where(InstanceRow.state == InstanceState.READY.value)
+        with self._database.read() as session:
+            return {id_: (at, requests) for id_, at, requests in session.execute(query).tuples()}
+
     def receive(
         self,
         instance_id: str,

@@ -10,6 +10,8 @@ from web.errors import BadRequest
 
 MAX_MODEL_CHARS = 1024
 MAX_MEMBERS = 1000
+# As far as requests of one kind are alike: a system prompt's beginning, not the question.
+PREFIX_BYTES = 512
 # Python's own json, which vLLM reads with, refuses integers beyond 4300 digits.
 MAX_NUMBER_DIGITS = 2048
 # Of a run of more than 2048 digits, every 64th byte makes a run of at least 32.
@@ -169,3 +171,19 @@ def _invalid(problem: str) -> BadRequest:
     if "$.stream" in problem:
         return BadRequest("`stream` must be true or false.", param="stream")
     return BadRequest("The request body must be a JSON object.")
+
+
+class _Prompt(msgspec.Struct):
+    messages: Raw = Raw()
+    prompt: Raw = Raw()
+    input: Raw = Raw()
+
+
+_prompt = msgspec.json.Decoder(_Prompt)
+
+
+def prompt_prefix(body: bytes) -> bytes | None:
+    """The beginning of what the engine is asked, as received; None when there is nothing."""
+    asked = _prompt.decode(body)
+    text = bytes(asked.messages) or bytes(asked.prompt) or bytes(asked.input)
+    return text[:PREFIX_BYTES] or None

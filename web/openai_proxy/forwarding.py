@@ -1,131 +1,227 @@
-"""From a request to an instance's answer: who may, which model, which instance, then bytes."""
+"""From a request to an instance's answer: which model, which instance, then bytes.
+
+Forwarder.forward      the answer, or the GatewayError that says why there is none
+  _choose              an instance in good standing with room, or wait, or 503
+  _exchange            send, read the head; once more elsewhere if that is safe
+"""
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
-import requests
-
-from web.config import Settings
+from web.catalog.deployment import Deployment
 from web.demand.notebook import DemandNotebook
-from web.errors import ModelNotFound, UpstreamTimeout, UpstreamUnreachable
+from web.errors import (
+    GatewayError,
+    ModelNotFound,
+    ModelStarting,
+    NotRoutable,
+    Overloaded,
+    ResponseNotFound,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from web.fleet import routing
 from web.fleet.outlook import Outlook
 from web.fleet.policy import Policy
-from web.fleet.routing import Route, Snapshot, Target, choose
+from web.fleet.routing import Snapshot, Target, choose
 from web.identity.keys import Principal
 from web.identity.permissions import may_use
 from web.openai_proxy import headers
-from web.openai_proxy.body import Head, read_head, with_model
 from web.openai_proxy.cold import cold_error
-from web.openai_proxy.streaming import Relay
+from web.openai_proxy.inquiry import Answer, Inquiry, Recorder, Served
+from web.openai_proxy.standing import Standing
+from web.openai_proxy.streaming import BrokenRelay, Relay
+from web.openai_proxy.table import Body, Dialect
+from web.openai_proxy.upstream import EngineFailed, EnginePool, EngineTimedOut, Exchange
+from web.openai_proxy.usage import tap_for
+from web.responses.book import ResponseBook, response_id_in
+
+EVENT_STREAM = "text/event-stream"
+OVERLOADED_RETRY_S = 2
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Inquiry:
-    """What a client sent, once it is known who it is."""
-
-    principal: Principal
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    request_id: str
-    received_at: float  # time.perf_counter()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An engine's answer that has begun: `chunks` yields its bytes as they arrive."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    chunks: Relay
-
-
 class Forwarder:
-    def __init__(
+    def __init__(  # noqa: PLR0917 - made in one place only, the composition root
         self,
-        session: requests.Session,
+        pool: EnginePool,
+        standing: Standing,
         outlook: Outlook,
         demand: DemandNotebook,
+        book: ResponseBook,
+        record: Recorder,
         clock: Callable[[], datetime],
-        settings: Settings,
         policy: Policy,
+        max_concurrent: int,
     ) -> None:
-        self._session = session
+        self._pool = pool
+        self._standing = standing
         self._outlook = outlook
         self._demand = demand
+        self._book = book
+        self._record = record
         self._clock = clock
         self._policy = policy
-        self._stall_timeout_s = settings.upstream_stall_timeout_s
-        self._timeout_s = (
-            settings.upstream_connect_timeout_s,
-            settings.upstream_first_byte_timeout_s,
-        )
-        self._in_flight: Counter[str] = Counter()
+        self._max_concurrent = max_concurrent
+        # instance -> its engine's system_fingerprint, learned from its answers (see `unasked`).
+        self._fingerprints: dict[str, bytes] = {}
 
     def forward(self, inquiry: Inquiry) -> Answer:
-        """An instance's answer, whatever its status; raises a `GatewayError` when none answers."""
-        head = read_head(inquiry.body)
-        route = permitted_route(self._outlook.snapshot, inquiry.principal, head.model)
-        target = choose(route.targets, self._in_flight)
+        """An instance's answer, whatever its status; raises a `GatewayError` if none answers."""
+        model = inquiry.payload.model
+        route = permitted_route(self._outlook.snapshot, inquiry.principal, model)
+        target = self._choose(route, inquiry, excluded=())
         if target is None:
             self._demand.note_cold(route.deployment.name)
-            raise cold_error(head.model, route.status, self._clock(), self._policy)
+            raise cold_error(model, route.status, self._clock(), self._policy)
+        return self.forward_to(target, route, inquiry)
+
+    def forward_kept(self, response_id: str, inquiry: Inquiry) -> Answer:
+        """What the instance that made a response says of it, to the user who asked for it."""
+        kept = self._book.find(response_id)
+        if kept is None or kept.user != inquiry.principal.user:
+            raise ResponseNotFound(response_id)
+        snapshot = self._outlook.snapshot
+        for route in map(snapshot.routes.__getitem__, snapshot.names):
+            for target in route.targets:
+                if target.instance_id == kept.instance_id:
+                    return self.forward_to(target, route, inquiry)
+        raise ResponseNotFound(response_id)
+
+    def forward_to(self, target: Target, route: routing.Route, inquiry: Inquiry) -> Answer:
+        """The answer of `target`, or of another instance where asking again is safe."""
         self._demand.note_warm(route.deployment.name)
-        return self._ask(target, inquiry, _body_for(route, head, inquiry.body))
-
-    def _ask(self, target: Target, inquiry: Inquiry, body: bytes) -> Answer:
-        sent_at = time.perf_counter()
-        self._in_flight[target.instance_id] += 1
+        inquiry.payload.prepare(route.deployment.name, ask_for_usage=inquiry.route.asks_for_usage)
         try:
-            response = self._send(target, inquiry, body)
-        except BaseException:
-            self._in_flight[target.instance_id] -= 1
+            return self._ask(target, route.deployment, inquiry)
+        except EngineFailed as failure:
+            log.warning("instance %s: %s", target.instance_id, failure)
+            if not failure.resendable or not self._standing.may_retry():
+                raise _told(failure, target) from None
+        other = target
+        if inquiry.route.body is not Body.NONE:
+            other = self._choose(route, inquiry, excluded={target.instance_id}) or target
+        try:
+            return self._ask(other, route.deployment, inquiry, fresh=True)
+        except EngineFailed as failure:
+            log.warning("instance %s, second try: %s", other.instance_id, failure)
+            raise _told(failure, other) from None
+
+    def _choose(
+        self, route: routing.Route, inquiry: Inquiry, excluded: Collection[str]
+    ) -> Target | None:
+        """None when the model has no instance at all; raises Overloaded when all are full."""
+        standing = self._standing
+        if standing.total_in_flight >= self._max_concurrent:
+            raise _overloaded(inquiry.payload.model)
+        if not route.targets:
+            return None
+        target = choose(
+            route.targets,
+            standing.load,
+            excluded=standing.ejected.union(excluded) if excluded else standing.ejected,
+            cap=route.deployment.max_requests,
+            affinity=_affinity(route.deployment, inquiry),
+        )
+        if target is None and not excluded:
+            raise self._none_open(route)
+        return target
+
+    def _none_open(self, route: routing.Route) -> NotRoutable:
+        model = route.deployment.name
+        if all(t.instance_id in self._standing.ejected for t in route.targets):
+            return ModelStarting(
+                f"The model `{model}` does not answer just now; it is used again as soon as it "
+                "does. Please retry your request after a brief wait.",
+                retry_after_s=OVERLOADED_RETRY_S,
+                extra={"state": "unready"},
+            )
+        return _overloaded(model)
+
+    def _ask(
+        self, target: Target, deployment: Deployment, inquiry: Inquiry, *, fresh: bool = False
+    ) -> Answer:
+        sent_at = time.perf_counter()
+        self._standing.begin(target.instance_id)
+        exchange: Exchange | None = None
+        try:
+            exchange = self._pool.open(target.netloc, fresh=fresh)
+            exchange.watch(inquiry.client)
+            exchange.send(_request(target, inquiry))
+            status, told = exchange.read_head(self._pool.limits)
+        except BaseException as error:
+            self._abandon(target, exchange, error)
             raise
-        answered_at = time.perf_counter()
-
-        def over() -> None:
-            self._in_flight[target.instance_id] -= 1
-
-        overhead_s = sent_at - inquiry.received_at + time.perf_counter() - answered_at
-        told = headers.to_client(response.raw.headers.items())
-        told += [
+        self._standing.answered(target.instance_id)
+        overhead_s = sent_at - inquiry.received_at
+        shown = [
+            *headers.to_client(told),
             ("x-request-id", inquiry.request_id),
             ("x-kscope-instance", target.instance_id),
             ("x-kscope-overhead-ms", f"{overhead_s * 1000:.2f}"),
         ]
-        return Answer(response.status_code, told, Relay(response, self._stall_timeout_s, over))
+        relay = self._relay(target, deployment, inquiry, exchange)
+        return Answer(status, shown, relay)
 
-    def _send(self, target: Target, inquiry: Inquiry, body: bytes) -> requests.Response:
-        try:
-            return self._session.post(
-                target.base_url + inquiry.path,
-                data=body,
-                headers=headers.to_engine(inquiry.headers, target.engine_key, inquiry.request_id),
-                timeout=self._timeout_s,
-                stream=True,
-                allow_redirects=False,
+    def _abandon(self, target: Target, exchange: Exchange | None, error: BaseException) -> None:
+        """Nothing came of it. A client that went away is no fault of the engine's."""
+        self._standing.end(target.instance_id)
+        if exchange is not None:
+            exchange.close()
+            if exchange.aborted:
+                raise BrokenRelay from None
+        if isinstance(error, EngineFailed):
+            self._standing.failed(target.instance_id)
+
+    def _relay(
+        self, target: Target, deployment: Deployment, inquiry: Inquiry, exchange: Exchange
+    ) -> Relay:
+        dialect = inquiry.route.dialect
+        is_stream = exchange.header("content-type").startswith(EVENT_STREAM)
+        injected = inquiry.payload.usage_injected
+        tap = tap_for(
+            dialect,
+            is_stream=is_stream,
+            injected=injected,
+            fingerprint=self._fingerprints.get(target.instance_id),
+        )
+
+        def on_end(whole: bool) -> None:
+            self._standing.end(target.instance_id)
+            inquiry.payload.close()
+            if tap.fingerprint is not None:
+                self._fingerprints[target.instance_id] = tap.fingerprint
+            self._record(
+                Served(
+                    principal=inquiry.principal,
+                    model=deployment.name,
+                    instance_id=target.instance_id,
+                    path=inquiry.route.engine_path,
+                    status=exchange.status,
+                    usage=tap.usage,
+                    whole=whole,
+                    duration_s=time.perf_counter() - inquiry.received_at,
+                )
             )
-        except requests.ReadTimeout:
-            raise UpstreamTimeout(
-                f"The model's instance {target.instance_id} sent no answer "
-                f"within {self._timeout_s[1]:.0f} s."
-            ) from None
-        except requests.RequestException as error:
-            log.warning("instance %s is unreachable: %s", target.instance_id, error)
-            raise UpstreamUnreachable(
-                f"The model's instance {target.instance_id} cannot be reached just now. "
-                "Please retry your request.",
-                retry_after_s=2,
-            ) from None
+
+        def on_begin(beginning: bytes) -> None:
+            if response_id := response_id_in(beginning):
+                self._book.note(response_id, target.instance_id, inquiry.principal.user)
+
+        makes_response = dialect is Dialect.RESPONSES and inquiry.route.method == "POST"
+        return Relay(
+            exchange,
+            tap,
+            error_dialect=dialect if is_stream else None,
+            on_begin=on_begin if makes_response else None,
+            on_end=on_end,
+        )
 
 
-def permitted_route(snapshot: Snapshot, principal: Principal, model: str) -> Route:
+def permitted_route(snapshot: Snapshot, principal: Principal, model: str) -> routing.Route:
     """The route of a model; `ModelNotFound` alike for an unknown and a forbidden one."""
     route = snapshot.routes.get(model)
     if route is None or not may_use(principal, route.deployment):
@@ -133,17 +229,48 @@ def permitted_route(snapshot: Snapshot, principal: Principal, model: str) -> Rou
     return route
 
 
-def create_session() -> requests.Session:
-    """A session that adds nothing of its own: no proxies, no netrc, no default headers."""
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.clear()
-    adapter = requests.adapters.HTTPAdapter(pool_connections=1024, pool_maxsize=1024)
-    session.mount("http://", adapter)
-    return session
+def _request(target: Target, inquiry: Inquiry) -> Iterator[bytes]:
+    """The request's bytes; head and first chunk together, so that a small one is one packet."""
+    head = headers.to_engine(
+        inquiry.route.method,
+        inquiry.route.engine_path,
+        target.netloc,
+        target.engine_key,
+        inquiry.request_id,
+        inquiry.passed,
+        inquiry.payload.length,
+    )
+    chunks = inquiry.payload.chunks()
+    yield head + next(chunks, b"")
+    yield from chunks
 
 
-def _body_for(route: Route, head: Head, body: bytes) -> bytes:
-    """The body as received, unless it names the model by an alias."""
-    name = route.deployment.name
-    return body if head.model == name else with_model(body, name)
+def _affinity(deployment: Deployment, inquiry: Inquiry) -> bytes | None:
+    """What is to lead to the same instance again, if the model's entry asks for that."""
+    match deployment.affinity:
+        case "session":
+            return inquiry.session
+        case "prefix":
+            return inquiry.payload.prefix()
+        case _:
+            return None
+
+
+def _overloaded(model: str) -> Overloaded:
+    return Overloaded(
+        f"The engine is currently overloaded, please try again later: every instance of `{model}` "
+        "has as many requests as it may.",
+        retry_after_s=OVERLOADED_RETRY_S,
+    )
+
+
+def _told(failure: EngineFailed, target: Target) -> GatewayError:
+    if isinstance(failure, EngineTimedOut):
+        return UpstreamTimeout(
+            f"The model's instance {target.instance_id} did not answer in time: {failure}."
+        )
+    return UpstreamUnreachable(
+        f"The model's instance {target.instance_id} cannot be reached just now "
+        f"({failure}). Please retry your request.",
+        retry_after_s=OVERLOADED_RETRY_S,
+    )

@@ -9,7 +9,13 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 
-_TO_ENGINE = ("Content-Type", "Accept", "User-Agent")
+# The variable of the WSGI environment -> the header that goes on to the engine.
+_TO_ENGINE = {
+    "CONTENT_TYPE": "Content-Type",
+    "HTTP_ACCEPT": "Accept",
+    "HTTP_ANTHROPIC_VERSION": "anthropic-version",
+    "HTTP_ANTHROPIC_BETA": "anthropic-beta",
+}
 _NOT_TO_CLIENT = frozenset(
     {
         # RFC 9110, 7.6.1: meant for one connection only.
@@ -32,25 +38,44 @@ _NOT_TO_CLIENT = frozenset(
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def to_engine(client: Mapping[str, str], engine_key: str, request_id: str) -> dict[str, str]:
-    headers = {name: client[name] for name in _TO_ENGINE if name in client}
-    headers["Authorization"] = f"Bearer {engine_key}"
-    headers["X-Request-Id"] = request_id
-    # The bytes are passed on as they come: a compressed answer would reach a client unasked.
-    headers["Accept-Encoding"] = "identity"
-    return headers
+def passed_lines(environ: Mapping[str, str]) -> str:
+    """The client's header lines that go on to the engine."""
+    return "".join(
+        f"{name}: {value}\r\n"
+        for variable, name in _TO_ENGINE.items()
+        if (value := environ.get(variable)) and value.isprintable()
+    )
+
+
+def to_engine(
+    method: str,
+    path: str,
+    netloc: str,
+    engine_key: str,
+    request_id: str,
+    passed: str,
+    length: int,
+) -> bytes:
+    """The head of a request, up to its empty line.
+
+    An answer is asked for uncompressed: its bytes are passed on as they come, and a compressed one
+    would reach a client that cannot read it.
+    """
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: {netloc}\r\nAuthorization: Bearer {engine_key}\r\n"
+        f"X-Request-Id: {request_id}\r\nAccept-Encoding: identity\r\n{passed}"
+        f"Content-Length: {length}\r\n\r\n"
+    ).encode("latin-1")
 
 
 def to_client(engine: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    pairs = list(engine)
-    named = {
-        name.strip().lower()
-        for key, value in pairs
-        if key.lower() == "connection"
-        for name in value.split(",")
-    }
-    dropped = _NOT_TO_CLIENT | named
-    return [(key, value) for key, value in pairs if key.lower() not in dropped]
+    pairs = [(name, name.lower(), value) for name, value in engine]
+    dropped = _NOT_TO_CLIENT
+    for _, lower, value in pairs:
+        if lower == "connection":
+            # A header that is named there is meant for that connection too.
+            dropped = dropped.union(word.strip().lower() for word in value.split(","))
+    return [(name, value) for name, lower, value in pairs if lower not in dropped]
 
 
 def request_id(presented: str | None) -> str:

@@ -4,14 +4,11 @@ import errno
 import logging
 from collections.abc import Callable, Iterator
 
-import requests
-import urllib3
-
-from web.errors import UpstreamDisconnected
+from web.errors import GatewayError, UpstreamDisconnected, UpstreamTimeout
 from web.openai_proxy.envelope import error_event
-
-MAX_CHUNK_BYTES = 64 * 1024
-EVENT_STREAM = "text/event-stream"
+from web.openai_proxy.table import Dialect
+from web.openai_proxy.upstream import EngineFailed, EngineTimedOut, Exchange
+from web.openai_proxy.usage import Tap
 
 log = logging.getLogger(__name__)
 
@@ -19,60 +16,73 @@ log = logging.getLogger(__name__)
 class BrokenRelay(ConnectionResetError):
     """Raised into the server so that it cuts the connection: a clean end would be a lie.
 
-    An OSError with ECONNRESET is what gunicorn treats as "the connection is gone": it closes the
+    An OSError with ECONNRESET is what gunicorn takes for "the connection is gone": it closes the
     socket without the chunk that would end the answer.
     """
 
     def __init__(self) -> None:
-        super().__init__(errno.ECONNRESET, "the engine's answer broke off")
+        super().__init__(errno.ECONNRESET, "the answer broke off")
 
 
 class Relay:
-    """Iterates over the answer's bytes as they arrive; `close` frees the upstream connection."""
+    """Iterates over an answer's bytes as they arrive.
+
+    `close` frees the connection to the engine, whatever came of the answer; the server calls it.
+    """
 
     def __init__(
-        self, response: requests.Response, stall_timeout_s: float, on_end: Callable[[], None]
+        self,
+        exchange: Exchange,
+        tap: Tap,
+        *,
+        error_dialect: Dialect | None,
+        on_begin: Callable[[bytes], None] | None,
+        on_end: Callable[[bool], None],
     ) -> None:
-        self._response = response
-        self._on_end: Callable[[], None] | None = on_end
+        """`error_dialect` is None for an answer that is no event stream; `on_begin` is told the
+        first bytes, `on_end` whether the answer's true end was reached."""
+        self._exchange = exchange
+        self._tap = tap
+        self._error_dialect = error_dialect
+        self._on_begin = on_begin
+        self._on_end: Callable[[bool], None] | None = on_end
         self._whole = False
-        _limit_silence(response, stall_timeout_s)
 
     def __iter__(self) -> Iterator[bytes]:
-        raw = self._response.raw
+        read, feed = self._exchange.read, self._tap.feed
         try:
-            while chunk := raw.read1(MAX_CHUNK_BYTES, decode_content=False):
-                yield chunk
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            log.warning("an answer broke off: %s", error)
-            if self._response.headers.get("Content-Type", "").startswith(EVENT_STREAM):
-                yield error_event(_disconnected())
+            while data := read():
+                if self._on_begin is not None:
+                    self._on_begin(data)
+                    self._on_begin = None
+                if passed := feed(data):
+                    yield passed
+            if held := self._tap.end():
+                yield held
+            self._whole = True
+        except EngineFailed as failure:
+            if not self._exchange.aborted:
+                log.warning("an answer broke off: %s", failure)
+                if held := self._tap.break_off():
+                    yield held
+                if self._error_dialect is not None:
+                    yield error_event(_told(failure), self._error_dialect)
             raise BrokenRelay from None
-        self._whole = True
 
     def close(self) -> None:
-        """A connection that was not read to its end is closed, so that the engine stops."""
         on_end, self._on_end = self._on_end, None
         if on_end is None:
             return
-        try:
-            if self._whole:
-                self._response.raw.release_conn()
-            else:
-                self._response.close()
-        finally:
-            on_end()
+        self._exchange.close()
+        on_end(self._whole)
 
 
-def _limit_silence(response: requests.Response, stall_timeout_s: float) -> None:
-    """From now on the socket's time limit is the one between two chunks."""
-    connection = getattr(response.raw, "connection", None)
-    sock = getattr(connection, "sock", None)
-    if sock is not None:
-        sock.settimeout(stall_timeout_s)
-
-
-def _disconnected() -> UpstreamDisconnected:
+def _told(failure: EngineFailed) -> GatewayError:
+    if isinstance(failure, EngineTimedOut):
+        return UpstreamTimeout(
+            "The model's instance fell silent in the middle of its answer. What came so far is "
+            "incomplete; please send the request again."
+        )
     return UpstreamDisconnected(
         "The model's instance stopped in the middle of its answer. What came so far is incomplete; "
         "please send the request again."

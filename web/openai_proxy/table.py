@@ -1,5 +1,6 @@
 """The routes that reach an engine; what is not in this table reaches none, however spelled."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,7 @@ class Dialect(Enum):
 class Body(Enum):
     JSON = "json"  # `model` is a member
     FORM = "form"  # multipart/form-data, `model` is a field
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Route:
     dialect: Dialect = Dialect.OPENAI
     # Its streams tell their usage only when `stream_options.include_usage` asks for it.
     asks_for_usage: bool = False
+    method: str = "POST"
 
 
 def _routes() -> dict[str, Route]:
@@ -36,8 +39,6 @@ def _routes() -> dict[str, Route]:
         "/v1/responses": Route("/v1/responses", dialect=Dialect.RESPONSES),
         "/v1/messages": Route("/v1/messages", dialect=Dialect.ANTHROPIC),
         "/v1/messages/count_tokens": Route("/v1/messages/count_tokens", dialect=Dialect.ANTHROPIC),
-        "/v1/audio/transcriptions": Route("/v1/audio/transcriptions", Body.FORM),
-        "/v1/audio/translations": Route("/v1/audio/translations", Body.FORM),
     }
     for path in ("/v1/embeddings", "/v1/rerank", "/v1/score"):
         routes[path] = Route(path)
@@ -45,6 +46,20 @@ def _routes() -> dict[str, Route]:
     for path in ("/tokenize", "/detokenize"):
         routes[path] = routes[f"/v1{path}"] = Route(path)
     return routes
+
+
+# What a response that an instance keeps can be asked for, and by which method.
+RESPONSE_PATH = re.compile(r"/v1/responses/(resp_[A-Za-z0-9_-]{1,140})(/cancel)?")
+RESPONSE_METHODS: Mapping[str, str] = {"": "GET", "/cancel": "POST"}
+
+
+def kept_response(path: str) -> tuple[str, Route] | None:
+    """(response id, route) of a path below /v1/responses; None when it is none."""
+    found = RESPONSE_PATH.fullmatch(path)
+    if found is None:
+        return None
+    method = RESPONSE_METHODS[found.group(2) or ""]
+    return found.group(1), Route(path, Body.NONE, Dialect.RESPONSES, method=method)
 
 
 ROUTES: Mapping[str, Route] = _routes()

@@ -20,6 +20,8 @@ models:
     min_instances: 1
     max_instances: 4
     target_requests: 32
+    max_requests: 256
+    affinity: prefix
     engine_args: {max-model-len: 8192, dtype: bfloat16, enable-auto-tool-choice: true}
     env: {HF_HUB_OFFLINE: "1"}
     setup: [module load cuda/12.4, source /opt/vllm/bin/activate]
@@ -69,6 +71,8 @@ def test_a_full_entry_arrives_as_it_stands() -> None:
         min_instances=1,
         max_instances=4,
         target_requests=32,
+        max_requests=256,
+        affinity="prefix",
         engine_args={
             "max-model-len": 8192,
             "dtype": "bfloat16",

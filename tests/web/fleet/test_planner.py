@@ -184,6 +184,15 @@ def test_an_instance_whose_model_left_the_catalog_is_drained():
     assert planned(view(instance(S.READY), deployments={})) == [Drain(ID, EndReason.SCALED_DOWN)]
 
 
+def test_of_two_instances_where_one_may_be_the_one_nearest_to_serving_stays():
+    requeued = instance(S.PENDING, id="requeued00")
+    successor = instance(S.STARTING, id="successor0", job_id="9", running_since=ago(5))
+    world = view(requeued, successor)
+    assert planned(world) == [Cancel("requeued00", "7", EndReason.SCALED_DOWN)]
+    two_may = replace(world, deployments={"m": deployment(max_instances=2)})
+    assert planned(two_may) == []
+
+
 def failed(seconds_ago, reason=EndReason.CRASHED):
     return instance(S.FAILED, end_reason=reason, ended_at=ago(seconds_ago))
 

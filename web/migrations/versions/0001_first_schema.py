@@ -1,4 +1,4 @@
-"""The first schema: instances, their telemetry, demand, the lock, API keys."""
+"""The first schema: instances, their telemetry, demand, the lock, API keys, responses."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -105,9 +105,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_telemetry_instance_id_at", "telemetry", ["instance_id", "at"], unique=False)
+    op.create_table(
+        "responses",
+        sa.Column("id", sa.String(length=160), nullable=False),
+        sa.Column("instance_id", sa.String(length=16), nullable=False),
+        sa.Column("user_name", sa.String(length=255), nullable=False),
+        sa.Column("made_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_responses_made_at"), "responses", ["made_at"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("responses")
     op.drop_table("telemetry")
     op.drop_table("versions")
     op.drop_table("locks")
