@@ -36,7 +36,7 @@ def main() -> None:
         os.sched_setaffinity(0, {cores.load})
     for warning in _warnings(cores):
         print(f"mind: {warning}", flush=True)
-    started = time.monotonic()
+    load_before, started = os.getloadavg()[0], time.monotonic()
     try:
         figures = _measure(options, cores)
     except (NotReached, WrongAnswers, StreamsLost, PartMissing) as error:
@@ -45,7 +45,7 @@ def main() -> None:
         sys.exit(130)
     found = ratios(figures)
     print(table(figures, found))
-    write_results(figures, found)
+    write_results({"load_before": load_before, **figures}, found)
     print(f"took {time.monotonic() - started:.0f} s")
 
 

@@ -4,6 +4,7 @@ import statistics
 from typing import Any
 
 from bench.clients.paced import Stream, run_paced
+from bench.processes import cpu_seconds
 from bench.stage import Stage
 from bench.subjects.subject import Subject
 from bench.upstream.answers import PACE_S
@@ -45,7 +46,9 @@ def _best_of(stage: Stage, streams: int) -> dict[str, Any]:
 
 
 def _measure(subject: Subject, streams: int) -> dict[str, Any]:
+    cpu_before_s = cpu_seconds(subject.pids)
     whole, broken = run_paced(subject, streams, SECONDS)
+    cpu_s = cpu_seconds(subject.pids) - cpu_before_s
     gaps = [gap for stream in whole for gap in stream.gaps_s]
     return {
         "whole": len(whole),
@@ -53,6 +56,7 @@ def _measure(subject: Subject, streams: int) -> dict[str, Any]:
         "stalls": sum(gap > STALL_S for gap in gaps),
         "gap_p99_ms": _percentile_ms(gaps, 99),
         "gap_max_ms": round(max(gaps, default=0.0) * 1000, 2),
+        "cpu_us_per_delta": round(cpu_s / max(1, len(gaps)) * 1e6, 1),
         **_ttft(whole),
     }
 
