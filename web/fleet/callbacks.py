@@ -15,6 +15,7 @@ import msgspec
 
 from web.errors import GatewayError
 from web.fleet.launch import is_worker_token
+from web.fleet.rate import PerSecond
 from web.fleet.states import NOT_OURS, EndReason, Instance, InstanceState, Load, final_state
 from web.fleet.store import InstanceStore, moved
 from web.secrets import Secrets
@@ -22,6 +23,7 @@ from web.secrets import Secrets
 S = InstanceState
 MAX_BODY_BYTES = 256 * 1024
 MAX_DETAIL_CHARS = 8192
+MAX_REPORTS_PER_SECOND = 10
 _BEFORE_READY = (S.SUBMITTING, S.PENDING, S.STARTING, S.UNREADY)
 
 Event = Literal["claim", "starting", "ready", "heartbeat", "draining", "ended"]
@@ -184,10 +186,13 @@ class CallbackDesk:
         self._secrets = secrets
         self._clock = clock
         self._telemetry_limit = telemetry_limit
+        self._rate = PerSecond(MAX_REPORTS_PER_SECOND)
 
     def take(self, bearer: str | None, body: bytes) -> Command:
         """Raises `Refused`. The token is `<instance id>.<secret>`: whose it is, and the proof."""
         owner = self._authenticated(bearer)
+        if not self._rate.allows(owner, self._clock()):
+            raise Refused(429, "A worker reports at most 10 times a second.", retry_after_s=1)
         report = parse(body)
         if report.instance_id != owner:
             raise Refused(403, "The token belongs to another instance.")
