@@ -48,6 +48,8 @@ class ModelStatus:
     starting_since: datetime | None = None
     # How long a start took lately, from RUNNING to the first token; None when never seen.
     typical_load_s: float | None = None
+    # The job waits for something that waiting alone will never bring.
+    hopeless: bool = False
     failures: int = 0
     next_launch_at: datetime | None = None
     max_model_len: int | None = None
@@ -98,6 +100,7 @@ def _of_instance(
         job_id=nearest.job_id,
         reason=nearest.slurm_reason if waiting else "",
         words=explanation.words if explanation else "",
+        hopeless=explanation.terminal if explanation else False,
         estimated_start=nearest.estimated_start if waiting else None,
         estimated_ready=_estimated_ready(nearest, load_s),
         starting_since=nearest.running_since,

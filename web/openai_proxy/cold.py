@@ -15,7 +15,10 @@ KEEP_TRYING = "Please retry your request after a brief wait; it is served as soo
 
 def cold_error(model: str, status: ModelStatus, now: datetime, policy: Policy) -> NotRoutable:
     extra = _extra(status)
-    if status.phase is Phase.FAILING and status.failures >= policy.failures_before_unavailable:
+    given_up = (
+        status.phase is Phase.FAILING and status.failures >= policy.failures_before_unavailable
+    )
+    if given_up or status.hopeless:
         message = f"{_what(model, status, now)} Tell the administrators of this gateway."
         return ModelUnavailable(message, extra=extra)
     message = " ".join(filter(None, (_what(model, status, now), _estimate(status), KEEP_TRYING)))
