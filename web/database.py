@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, String, create_engine, event, select
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -88,6 +86,10 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; safe to call from several hosts at once."""
+        # Only here: it takes longer to import than all the rest, and most processes never migrate.
+        from alembic import command
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with self._writing_engine.begin() as connection:
