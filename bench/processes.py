@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -103,14 +104,27 @@ def _parent(entry: Path) -> int:
     return 0
 
 
-def cpu_seconds(pids: Sequence[int]) -> float:
-    """Processor time that these processes have used, in user and kernel mode."""
-    ticks = 0
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    """Of some processes, in seconds: used, in user and kernel mode; starved, that is ready to run
+    while the core was somebody else's (main threads only)."""
+
+    used_s: float
+    starved_s: float
+
+    def since(self, earlier: "CpuTime") -> "CpuTime":
+        return CpuTime(self.used_s - earlier.used_s, self.starved_s - earlier.starved_s)
+
+
+def cpu_time(pids: Sequence[int]) -> CpuTime:
+    ticks = starved_ns = 0
     for pid in pids:
         with suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])  # proc(5): utime and stime
-    return ticks / os.sysconf("SC_CLK_TCK")
+            # Linux, Documentation/scheduler/sched-stats.rst: time run, time waited, slices
+            starved_ns += int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+    return CpuTime(ticks / os.sysconf("SC_CLK_TCK"), starved_ns / 1e9)
 
 
 def rss_kb(pids: Sequence[int]) -> int:

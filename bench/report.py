@@ -16,6 +16,7 @@ COLUMNS = (
     ("cold", "cpu_us", "CPU us/503", 0),
 )
 NAME_WIDTH = 12
+STARVED = 0.05
 
 Figures = dict[str, Any]
 
@@ -45,9 +46,23 @@ def table(figures: Figures, found: Figures) -> str:
             _cell(_at(figures, part, name, figure), digits) for part, figure, _, digits in COLUMNS
         )
         lines.append(f"{name:{NAME_WIDTH}}{''.join(cells)}")
-    lines.append("")
+    lines += ["", *_starvation(figures)]
     lines += [f"{name:20} {json.dumps(value)}" for name, value in found.items()]
     return "\n".join(lines)
+
+
+def _starvation(figures: Figures) -> list[str]:
+    """What another load on the machine spoiled: the gateway was ready to run and could not."""
+    shares = {name: _at(figures, name, "kscope", "starved") for name in figures}
+    shares |= {
+        f"paced {streams}": level["kscope"]["starved"]
+        for streams, level in (figures.get("paced") or {}).get("levels", {}).items()
+    }
+    return [
+        f"mind: others held the gateway's core for {share:.0%} of `{name}`"
+        for name, share in shares.items()
+        if share is not None and share > STARVED
+    ]
 
 
 def write_results(figures: Figures, found: Figures) -> None:

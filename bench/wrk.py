@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.cores import Cores
 from bench.distribution import ensure_program
-from bench.processes import cpu_seconds
+from bench.processes import CpuTime, cpu_time
 from bench.subjects.subject import CHAT, Subject
 
 SCRIPT = Path(__file__).parent / "wrk.lua"
@@ -34,10 +34,12 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class Round:
     """cpu_us: processor time of all the subject's processes per answer, in microseconds; it is
-    nearly the same on a busy machine. 0 for a subject that has none of its own.
+    nearly the same on a busy machine. starved: the share of the round in which the subject was
+    ready to run and something else had its core. Both are 0 for a subject without processes.
     """
 
     cpu_us: float
+    starved: float
     per_second: float
     p50_ms: float
     p99_ms: float
@@ -60,7 +62,7 @@ class Wrk:
         argv += ["--timeout", f"{ANSWER_TIMEOUT_S}s", "-s", str(SCRIPT), subject.base_url + CHAT]
         argv += ["--", str(sent), subject.key, str(expected.status), str(wanted)]
         argv += ["exact" if expected.exact else "like", str(expected.length)]
-        cpu_before_s = cpu_seconds(subject.pids)
+        before = cpu_time(subject.pids)
         done = subprocess.run(
             self.cores.pin(argv, self.cores.load),
             capture_output=True,
@@ -68,15 +70,15 @@ class Wrk:
             check=False,
             timeout=seconds + 2 * ANSWER_TIMEOUT_S,
         )
-        cpu_s = cpu_seconds(subject.pids) - cpu_before_s
-        return _read(subject.name, done.stdout, done.stderr, cpu_s)
+        used = cpu_time(subject.pids).since(before)
+        return _read(subject.name, done.stdout, done.stderr, used)
 
 
 def create_wrk(cores: Cores, folder: Path) -> Wrk:
     return Wrk(ensure_program("wrk", "wrk"), cores, folder)
 
 
-def _read(name: str, stdout: str, stderr: str, cpu_s: float) -> Round:
+def _read(name: str, stdout: str, stderr: str, used: CpuTime) -> Round:
     lines = stdout.strip().splitlines()
     if not lines or not lines[-1].startswith("{"):
         raise WrongAnswers(f"{name}: wrk failed: {stdout[-500:]} {stderr[-500:]}")
@@ -87,7 +89,8 @@ def _read(name: str, stdout: str, stderr: str, cpu_s: float) -> Round:
             f"{told['broken']} broken or late; the first wrong one: {told['fault']!r}"
         )
     return Round(
-        cpu_us=cpu_s / told["good"] * 1e6,
+        cpu_us=used.used_s / told["good"] * 1e6,
+        starved=used.starved_s / told["seconds"],
         per_second=told["good"] / told["seconds"],
         p50_ms=told["p50_us"] / 1000,
         p99_ms=told["p99_us"] / 1000,

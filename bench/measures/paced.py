@@ -1,10 +1,11 @@
 """How many paced streams pass without a stall, and what the gateway adds to their timing."""
 
 import statistics
+import time
 from typing import Any
 
 from bench.clients.paced import Stream, run_paced
-from bench.processes import cpu_seconds
+from bench.processes import cpu_time
 from bench.stage import Stage
 from bench.subjects.subject import Subject
 from bench.upstream.answers import PACE_S
@@ -46,9 +47,9 @@ def _best_of(stage: Stage, streams: int) -> dict[str, Any]:
 
 
 def _measure(subject: Subject, streams: int) -> dict[str, Any]:
-    cpu_before_s = cpu_seconds(subject.pids)
+    started, before = time.monotonic(), cpu_time(subject.pids)
     whole, broken = run_paced(subject, streams, SECONDS)
-    cpu_s = cpu_seconds(subject.pids) - cpu_before_s
+    used, took_s = cpu_time(subject.pids).since(before), time.monotonic() - started
     gaps = [gap for stream in whole for gap in stream.gaps_s]
     return {
         "whole": len(whole),
@@ -56,7 +57,8 @@ def _measure(subject: Subject, streams: int) -> dict[str, Any]:
         "stalls": sum(gap > STALL_S for gap in gaps),
         "gap_p99_ms": _percentile_ms(gaps, 99),
         "gap_max_ms": round(max(gaps, default=0.0) * 1000, 2),
-        "cpu_us_per_delta": round(cpu_s / max(1, len(gaps)) * 1e6, 1),
+        "cpu_us_per_delta": round(used.used_s / max(1, len(gaps)) * 1e6, 1),
+        "starved": round(used.starved_s / took_s, 3),
         **_ttft(whole),
     }
 

@@ -33,7 +33,7 @@ def test_what_was_not_measured_is_none_and_the_table_still_stands():
 def test_paced_tells_the_highest_level_without_a_stall():
     def level(stalls: int, added_ms: float) -> dict[str, object]:
         added = {"added_ttft_p99_ms": added_ms, "added_gap_p99_ms": added_ms}
-        return {"kscope": {"stalls": stalls}, **added}
+        return {"kscope": {"stalls": stalls, "starved": 0.0}, **added}
 
     passed = {
         "streams": 200,
@@ -46,3 +46,12 @@ def test_paced_tells_the_highest_level_without_a_stall():
     }  # fmt: skip
     assert ratios({"paced": failed})["paced"]["streams"] == 0
     assert ratios({"paced": failed})["paced"]["stalls"] == 5
+
+
+def test_the_table_names_what_another_load_spoiled():
+    figures = {"json": {"kscope": {**rate(1), "starved": 0.4}}, "cold": {"kscope": rate(1)}}
+
+    told = table(figures, ratios(figures))
+
+    assert "others held the gateway's core for 40% of `json`" in told
+    assert "`cold`" not in told
