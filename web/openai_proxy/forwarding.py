@@ -40,6 +40,7 @@ from web.responses.book import ResponseBook, response_id_in
 
 EVENT_STREAM = "text/event-stream"
 OVERLOADED_RETRY_S = 2
+QUOTES_REQUEST = (400, 422)
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,11 @@ class Forwarder:
             self._abandon(target, exchange, error)
             raise
         self._standing.answered(target.instance_id)
+        if status in QUOTES_REQUEST and inquiry.payload.usage_injected:
+            # The engine's words may quote what only we have added: ask as the client asked.
+            self._abandon(target, exchange, None)
+            inquiry.payload.as_received()
+            return self._ask(target, deployment, inquiry)
         overhead_s = sent_at - inquiry.received_at
         shown = [
             *headers.to_client(told),
@@ -166,7 +172,9 @@ class Forwarder:
         relay = self._relay(target, deployment, inquiry, exchange)
         return Answer(status, shown, relay)
 
-    def _abandon(self, target: Target, exchange: Exchange | None, error: BaseException) -> None:
+    def _abandon(
+        self, target: Target, exchange: Exchange | None, error: BaseException | None
+    ) -> None:
         """Nothing came of it. A client that went away is no fault of the engine's."""
         self._standing.end(target.instance_id)
         if exchange is not None:

@@ -22,9 +22,10 @@ from web.identity.authenticator import Authenticator
 from web.openai_proxy import headers
 from web.openai_proxy.body import read_head
 from web.openai_proxy.envelope import error_body, error_headers
+from web.openai_proxy.forms import read_form
 from web.openai_proxy.forwarding import Forwarder
 from web.openai_proxy.inquiry import Answer, Inquiry
-from web.openai_proxy.payload import JsonPayload, NoPayload, Payload
+from web.openai_proxy.payload import FormPayload, JsonPayload, NoPayload, Payload
 from web.openai_proxy.table import ROUTES, Body, Route, kept_response
 from web.openai_proxy.waiting import WaitingRoom, preferred_wait_s
 
@@ -75,9 +76,13 @@ class DataPath:
         return answer.chunks
 
     def _forward(self, inquiry: Inquiry, response_id: str) -> Answer:
-        if response_id:
-            return self._forwarder.forward_kept(response_id, inquiry)
-        return self._waiting_room.forward(inquiry)
+        try:
+            if response_id:
+                return self._forwarder.forward_kept(response_id, inquiry)
+            return self._waiting_room.forward(inquiry)
+        except BaseException:
+            inquiry.payload.close()
+            raise
 
     def _inquiry(
         self, route: Route, environ: Environ, request_id: str, received_at: float
@@ -110,6 +115,9 @@ class DataPath:
         if encoding != "identity":
             raise BadRequest(f"Content-Encoding {encoding} is not accepted; send it plain.")
         _invite_body(environ)
+        if route.body is Body.FORM:
+            content_type = environ.get("CONTENT_TYPE", "")
+            return FormPayload(read_form(environ["wsgi.input"], content_type, length, limit))
         body: bytes = environ["wsgi.input"].read(limit + 1 if length is None else length)
         if len(body) > limit:
             raise BodyTooLarge(self._max_body_mb)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from web.openai_proxy.body import Head, prompt_prefix, with_model, with_usage
+from web.openai_proxy.forms import Upload
 
 
 class Payload(Protocol):
@@ -24,6 +25,9 @@ class Payload(Protocol):
 
     def prepare(self, served_name: str, *, ask_for_usage: bool) -> None:
         """Make it ask for the model by its public name, and a stream for its usage."""
+
+    def as_received(self) -> None:
+        """Take the question for usage back, if `prepare` put one in."""
 
     @property
     def length(self) -> int:
@@ -46,6 +50,7 @@ class JsonPayload:
     head: Head
     body: bytes
     usage_injected: bool = False
+    _unasked: bytes = b""
 
     @property
     def model(self) -> str:
@@ -63,7 +68,12 @@ class JsonPayload:
         if self.head.model != served_name:
             self.body = with_model(self.body, served_name)
         if ask_for_usage:
+            self._unasked = self.body
             self.body, self.usage_injected = with_usage(self.body, self.head)
+
+    def as_received(self) -> None:
+        if self.usage_injected:
+            self.body, self.usage_injected = self._unasked, False
 
     def chunks(self) -> Iterator[bytes]:
         yield self.body
@@ -73,6 +83,42 @@ class JsonPayload:
 
     def close(self) -> None:
         return
+
+
+@dataclass(slots=True)
+class FormPayload:
+    """A form with an upload, spooled to disk; its streams tell no usage."""
+
+    upload: Upload
+    usage_injected: bool = False
+
+    @property
+    def model(self) -> str:
+        return self.upload.model
+
+    @property
+    def is_stream(self) -> bool:
+        return self.upload.stream
+
+    @property
+    def length(self) -> int:
+        return self.upload.length
+
+    def prepare(self, served_name: str, *, ask_for_usage: bool) -> None:
+        if self.upload.model != served_name:
+            self.upload = self.upload.with_model(served_name)
+
+    def as_received(self) -> None:
+        return
+
+    def chunks(self) -> Iterator[bytes]:
+        return self.upload.chunks()
+
+    def prefix(self) -> bytes | None:
+        return None
+
+    def close(self) -> None:
+        self.upload.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +131,9 @@ class NoPayload:
     length: int = 0
 
     def prepare(self, served_name: str, *, ask_for_usage: bool) -> None:
+        return
+
+    def as_received(self) -> None:
         return
 
     def chunks(self) -> Iterator[bytes]:

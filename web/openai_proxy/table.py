@@ -39,6 +39,8 @@ def _routes() -> dict[str, Route]:
         "/v1/responses": Route("/v1/responses", dialect=Dialect.RESPONSES),
         "/v1/messages": Route("/v1/messages", dialect=Dialect.ANTHROPIC),
         "/v1/messages/count_tokens": Route("/v1/messages/count_tokens", dialect=Dialect.ANTHROPIC),
+        "/v1/audio/transcriptions": Route("/v1/audio/transcriptions", Body.FORM),
+        "/v1/audio/translations": Route("/v1/audio/translations", Body.FORM),
     }
     for path in ("/v1/embeddings", "/v1/rerank", "/v1/score"):
         routes[path] = Route(path)
