@@ -153,6 +153,9 @@ class Forwarder:
             exchange.watch(inquiry.client)
             exchange.send(_request(target, inquiry))
             status, told = exchange.read_head(self._pool.limits)
+            is_stream = exchange.header("content-type").startswith(EVENT_STREAM)
+            if not is_stream:
+                exchange.await_body()
         except BaseException as error:
             self._abandon(target, exchange, error)
             raise
@@ -169,7 +172,7 @@ class Forwarder:
             ("x-kscope-instance", target.instance_id),
             ("x-kscope-overhead-ms", f"{overhead_s * 1000:.2f}"),
         ]
-        relay = self._relay(target, deployment, inquiry, exchange)
+        relay = self._relay(target, deployment, inquiry, exchange, is_stream)
         return Answer(status, shown, relay)
 
     def _abandon(
@@ -185,17 +188,17 @@ class Forwarder:
             self._standing.failed(target.instance_id)
 
     def _relay(
-        self, target: Target, deployment: Deployment, inquiry: Inquiry, exchange: Exchange
+        self,
+        target: Target,
+        deployment: Deployment,
+        inquiry: Inquiry,
+        exchange: Exchange,
+        is_stream: bool,
     ) -> Relay:
         dialect = inquiry.route.dialect
-        is_stream = exchange.header("content-type").startswith(EVENT_STREAM)
+        known = self._fingerprints.get(target.instance_id)
         injected = inquiry.payload.usage_injected
-        tap = tap_for(
-            dialect,
-            is_stream=is_stream,
-            injected=injected,
-            fingerprint=self._fingerprints.get(target.instance_id),
-        )
+        tap = tap_for(dialect, is_stream=is_stream, injected=injected, fingerprint=known)
 
         def on_end(whole: bool) -> None:
             self._standing.end(target.instance_id)

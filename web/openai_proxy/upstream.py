@@ -17,6 +17,7 @@ from urllib3.connection import HTTPConnection
 from web.openai_proxy.departure import Departure
 
 RECEIVE_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 256 * 1024
 # Engines keep idle connections for longer (the worker raises VLLM_HTTP_TIMEOUT_KEEP_ALIVE).
 MAX_IDLE_PER_ENGINE = 512
 SOCKET_OPTIONS: list[tuple[int, int, int | bytes]] = [
@@ -96,6 +97,7 @@ class Exchange:
         self._reused = reused
         self._answer = _Answer()
         self._departure: Departure | None = None
+        self._fault: EngineFailed | None = None
         self.aborted = False
 
     @property
@@ -113,6 +115,8 @@ class Exchange:
 
     def send(self, parts: Iterable[bytes]) -> None:
         sock = self._open_socket()
+        # An idle connection was last asked without waiting, a new one waited to be connected.
+        sock.settimeout(self._pool.limits.first_byte_s)
         try:
             for part in parts:
                 sock.sendall(part)
@@ -125,16 +129,28 @@ class Exchange:
         """Status and headers. From then on the limit is the one for silence within an answer."""
         sock = self._open_socket()
         sock.settimeout(limits.first_byte_s)
-        first = True
+        received = 0
         while not self._answer.head_complete:
-            if not self._receive(may_resend=first and self._reused):
+            if received > MAX_HEAD_BYTES:
+                raise EngineFailed("the head of the engine's answer does not end")
+            may_resend = self._reused and not received
+            size = self._receive(may_resend=may_resend)
+            if not size:
                 raise EngineFailed(
-                    "the engine closed the connection without an answer",
-                    resendable=first and self._reused,
+                    "the engine closed the connection without an answer", resendable=may_resend
                 )
-            first = False
+            received += size
         sock.settimeout(limits.stall_s)
         return self._answer.status, self._answer.headers
+
+    def await_body(self) -> None:
+        """Wait for the body's first bytes, or its end: until then an error can still be told."""
+        answer = self._answer
+        while not (answer.pieces or answer.complete):
+            if not self._receive():
+                if self._ends_with_connection():
+                    return
+                raise EngineFailed("the engine closed the connection behind the head")
 
     def read(self) -> bytes:
         """The bytes that have arrived, after waiting for some; b"" at the answer's true end."""
@@ -172,8 +188,10 @@ class Exchange:
         else:
             sock.close()
 
-    def _receive(self, *, may_resend: bool = False) -> bool:
-        """Feed the parser with what has arrived; False when the connection has ended."""
+    def _receive(self, *, may_resend: bool = False) -> int:
+        """Feed the parser with what has arrived; 0 when the connection has ended."""
+        if self._fault is not None:
+            raise self._fault
         try:
             data = self._open_socket().recv(RECEIVE_BYTES)
             if data:
@@ -185,8 +203,11 @@ class Exchange:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._answer.keep_alive = False
             if not self._answer.complete:
-                raise EngineFailed(f"the engine's answer is not HTTP: {error}") from None
-        return bool(data)
+                self._fault = EngineFailed(f"the engine's answer is not HTTP: {error}")
+                # What came before the fault is told first.
+                if not self._answer.pieces:
+                    raise self._fault from None
+        return len(data)
 
     def _ends_with_connection(self) -> bool:
         """An answer without length or chunks ends when its connection does; vLLM has none such."""
