@@ -126,6 +126,9 @@ class Settings:
     upstream_stall_timeout_s: float = field(metadata=env(
         "UPSTREAM_STALL_TIMEOUT_SECONDS", seconds(0.1), "300",
         "Longest silence within an answer that has begun."))
+    client_write_timeout_s: float = field(metadata=env(
+        "CLIENT_WRITE_TIMEOUT_SECONDS", seconds(0.1), "300",
+        "Longest time that a client may let its answer, or the rest of its body, wait."))
     max_request_body_mb: int = field(metadata=env("MAX_REQUEST_BODY_MB", whole(1, 4096), "64",
         "Largest request body, in MiB."))
     max_concurrent_requests: int = field(metadata=env(

@@ -2,7 +2,7 @@
 
     GatewayError
       MissingKey, InvalidKey                   401
-      BadRequest, BodyTooLarge                 400, 413
+      BadRequest, BodyTooLarge, BodyTimeout    400, 413, 408
         MethodNotAllowed                           405
       ModelNotFound, ResponseNotFound          404
       NotRoutable                              503, the model serves nobody just now
@@ -87,6 +87,13 @@ class BodyTooLarge(GatewayError):
 
     def __init__(self, limit_mb: int) -> None:
         super().__init__(f"The request body is larger than the {limit_mb} MB this gateway accepts.")
+
+
+class BodyTimeout(BadRequest):
+    status = 408
+
+    def __init__(self) -> None:
+        super().__init__("The rest of the request body did not come in time.")
 
 
 class ModelNotFound(GatewayError):

@@ -27,6 +27,7 @@ class InheritedLogger(Logger):  # type: ignore[misc]
 class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.client_timeout_s = settings.client_write_timeout_s
         super().__init__()
 
     def load_config(self) -> None:
@@ -46,6 +47,10 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no
             "worker_exit": _stop_background,
             "logger_class": InheritedLogger,
             "control_socket_disable": True,
+            # Whoever asks from this machine is a client like any other: a header of its moves no
+            # path and no scheme (SCRIPT_NAME, X-Forwarded-Proto).
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
         }
         for name, value in options.items():
             self.cfg.set(name, value)

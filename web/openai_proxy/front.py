@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from web.database import StorageError
 from web.errors import (
     BadRequest,
+    BodyTimeout,
     BodyTooLarge,
     DatabaseUnavailable,
     GatewayError,
@@ -20,13 +21,14 @@ from web.errors import (
 )
 from web.identity.authenticator import Authenticator
 from web.openai_proxy import headers
+from web.openai_proxy.address import check_address, has_encoded_path
 from web.openai_proxy.body import read_head
 from web.openai_proxy.envelope import error_body, error_headers
 from web.openai_proxy.forms import read_form
 from web.openai_proxy.forwarding import Forwarder
 from web.openai_proxy.inquiry import Answer, Inquiry
 from web.openai_proxy.payload import FormPayload, JsonPayload, NoPayload, Payload
-from web.openai_proxy.table import ROUTES, Body, Route, kept_response
+from web.openai_proxy.table import ROUTES, Body, Dialect, Route, kept_response
 from web.openai_proxy.waiting import WaitingRoom, preferred_wait_s
 
 if TYPE_CHECKING:
@@ -57,14 +59,14 @@ class DataPath:
     def __call__(self, environ: Environ, start_response: "StartResponse") -> Iterable[bytes]:
         path, response_id = environ["PATH_INFO"], ""
         route = ROUTES.get(path)
-        if route is None:
-            kept = kept_response(path)
-            if kept is None:
-                return self._rest(environ, start_response)
+        if route is None and (kept := kept_response(path)):
             response_id, route = kept
         received_at = time.perf_counter()
         request_id = headers.request_id(environ.get("HTTP_X_REQUEST_ID"))
         try:
+            check_address(environ)
+            if route is None or has_encoded_path(environ):
+                return self._rest(environ, start_response)
             inquiry = self._inquiry(route, environ, request_id, received_at)
             answer = self._forward(inquiry, response_id)
         except GatewayError as error:
@@ -72,7 +74,11 @@ class DataPath:
         except StorageError:
             log.exception("the database failed request %s", request_id)
             return _refuse(DatabaseUnavailable(), route, request_id, start_response)
-        start_response(_status_line(answer.status), answer.headers)
+        try:
+            start_response(_status_line(answer.status), answer.headers)
+        except BaseException:
+            answer.chunks.close()
+            raise
         return answer.chunks
 
     def _forward(self, inquiry: Inquiry, response_id: str) -> Answer:
@@ -118,7 +124,7 @@ class DataPath:
         if route.body is Body.FORM:
             content_type = environ.get("CONTENT_TYPE", "")
             return FormPayload(read_form(environ["wsgi.input"], content_type, length, limit))
-        body: bytes = environ["wsgi.input"].read(limit + 1 if length is None else length)
+        body = _read(environ, limit + 1 if length is None else length)
         if len(body) > limit:
             raise BodyTooLarge(self._max_body_mb)
         if length is not None and len(body) < length:
@@ -141,6 +147,16 @@ def _invite_body(environ: Environ) -> None:
         client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
+def _read(environ: Environ, size: int) -> bytes:
+    try:
+        body: bytes = environ["wsgi.input"].read(size)
+    except TimeoutError:
+        raise BodyTimeout from None
+    except OSError as error:
+        raise BadRequest("The request body breaks off.") from error
+    return body
+
+
 def _content_length(environ: Environ) -> int | None:
     text = environ.get("CONTENT_LENGTH") or ""
     if not text:
@@ -150,14 +166,14 @@ def _content_length(environ: Environ) -> int | None:
 
 def _refuse(
     error: GatewayError,
-    route: Route,
+    route: Route | None,
     request_id: str,
     start_response: "StartResponse",
 ) -> Iterable[bytes]:
-    body = error_body(error, route.dialect)
+    body = error_body(error, route.dialect if route else Dialect.OPENAI)
     told = [*error_headers(error).items(), ("x-request-id", request_id)]
     told.append(("Content-Length", str(len(body))))
-    if error.status == 405:
+    if error.status == 405 and route:
         told.append(("Allow", route.method))
     start_response(_status_line(error.status), told)
     return [body]
