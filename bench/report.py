@@ -30,7 +30,7 @@ def ratios(figures: Figures) -> Figures:
         "added_p50_ms_c1": _added_ms(figures),
         "cold503_rps": _rounded(_at(figures, "cold", "kscope", "per_second"), 0),
         "paced": _paced(figures),
-        "cancel_p99_ms": _at(figures, "cancel", "all", "p99_ms"),
+        "cancel_p99_ms": _at(figures, "cancel", "kscope", "p99_ms"),
         "rss_idle_mb": _at(figures, "memory", "rss_idle_mb"),
         "kb_per_open_stream": _at(figures, "memory", "kb_per_open_stream"),
         "async_burst": _burst(figures),

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.clients.connection import connect, request_bytes, wait_first_event
 from bench.measures.quiet import wait_quiet
-from bench.processes import POLL_S
+from bench.processes import POLL_S, cpu_time
 from bench.stage import Stage
 from bench.subjects.subject import Subject
 
@@ -23,7 +23,8 @@ GIVE_UP_S = 2.0
 
 
 def measure_cancel(stage: Stage) -> dict[str, Any]:
-    """Per kind and over all, in ms; `never`: not closed within 2 s. Such samples count as 2 s."""
+    """kscope: over all kinds; then per kind. `never`: not closed within 2 s, and counted as 2 s."""
+    started, before = time.monotonic(), cpu_time(stage.gateway.pids)
     latencies: dict[str, list[float]] = {kind: [] for kind, _ in KINDS}
     numbers = iter(range(1, 1_000_000))
     stage.direct.get("/bench/closed")  # whatever was recorded before is not ours
@@ -32,9 +33,11 @@ def measure_cancel(stage: Stage) -> dict[str, Any]:
             batch = [next(numbers) for _ in range(BATCH)]
             left = _leave(stage.gateway, kind, is_stream, batch)
             latencies[kind] += _find_closed(stage, left)
+    used, took_s = cpu_time(stage.gateway.pids).since(before), time.monotonic() - started
     wait_quiet(stage)
-    every = [latency for found in latencies.values() for latency in found]
-    return {"all": _figures(every), **{kind: _figures(found) for kind, found in latencies.items()}}
+    every = _figures([latency for found in latencies.values() for latency in found])
+    every["starved"] = round(used.starved_s / took_s, 3)
+    return {"kscope": every, **{kind: _figures(found) for kind, found in latencies.items()}}
 
 
 def _leave(subject: Subject, kind: str, is_stream: bool, numbers: list[int]) -> dict[str, float]:
