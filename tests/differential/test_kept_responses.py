@@ -1,0 +1,45 @@
+"""A response that its engine keeps is found through the gateway as it is found directly."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.differential.asks import GENERATING, Ask, encoded
+from tests.differential.sameness import engine_headers
+from tests.differential.served import Served, request
+from tests.vllm.cases import RESPONSES
+
+
+@pytest.fixture
+def made(served: Served) -> str:
+    """The id of a response that was asked for through the gateway."""
+    body = {"model": GENERATING, "input": "Grüße", "max_output_tokens": 5, "store": True}
+    reply = served.through(Ask("made", RESPONSES, encoded(body)))
+    assert reply.status == 200
+    return str(json.loads(reply.body)["id"])
+
+
+@pytest.mark.parametrize(("method", "rest", "status"), [("GET", "", 200), ("POST", "/cancel", 400)])
+def test_a_kept_response_is_the_same_both_ways(
+    served: Served, made: str, method: str, rest: str, status: int
+) -> None:
+    path = f"{RESPONSES}/{made}{rest}"
+    netloc = urlsplit(served.gateway.base_url).netloc
+    through = request(netloc, served.gateway.key, method, path)
+    direct = request(*served.engines[GENERATING], method, path)
+
+    assert (through.status, direct.status) == (status, status)
+    assert through.body == direct.body
+    assert engine_headers(through) == engine_headers(direct)
+    assert made.encode() in through.body or status == 400
+
+
+def test_a_response_made_without_the_gateway_is_not_found_through_it(served: Served) -> None:
+    body = encoded({"model": GENERATING, "input": "Grüße", "max_output_tokens": 5})
+    made = json.loads(served.direct(Ask("direct", RESPONSES, body)).body)["id"]
+    netloc = urlsplit(served.gateway.base_url).netloc
+    reply = request(netloc, served.gateway.key, "GET", f"{RESPONSES}/{made}")
+    assert reply.status == 404
