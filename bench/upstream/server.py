@@ -12,27 +12,13 @@ import socket
 import time
 
 from bench.upstream.answers import ASKS_USAGE, HOLD_S, MARK, MODEL, PACE_S, build_answers, plain
+from bench.upstream.connection import Connection
 
 BACKLOG = 4096
 RECEIVE_BYTES = 65536
 READY, WRITABLE = select.EPOLLIN | select.EPOLLRDHUP, select.EPOLLOUT
 NOT_FOUND = plain("404 Not Found", b'{"detail":"Not Found"}')
 UNAUTHORIZED = plain("401 Unauthorized", b'{"error":"Unauthorized"}')
-
-
-class Connection:
-    """One client: what it sent so far, what it has yet to get, and the request under way."""
-
-    __slots__ = ("key", "next_event", "received", "sock", "started_at", "steps", "unsent")
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.received = b""
-        self.unsent = b""
-        self.key = ""  # "kind number" of a request not yet answered in full
-        self.steps: tuple[bytes, ...] = ()
-        self.next_event = 0
-        self.started_at = 0.0
 
 
 class Upstream:
@@ -119,17 +105,21 @@ class Upstream:
             for step in steps:
                 self._send(connection, step)
             return
-        connection.key = marked[0].decode()
-        connection.steps, connection.next_event = steps, 1
+        self._begin(connection, marked[0].decode(), steps)
+
+    def _begin(self, connection: Connection, key: str, steps: tuple[bytes, ...]) -> None:
+        """Start an answer that takes its time; `key` is the request's mark."""
+        connection.key, connection.steps, connection.next_event = key, steps, 1
         connection.started_at = time.monotonic()
         self._running += 1
-        if kind in (b"paced", b"hold"):
+        kind = key.split(" ")[1]
+        if kind in ("paced", "hold"):
             self._send(connection, self._answers.head)
             self._send(connection, steps[0])
         match kind:
-            case b"paced":
+            case "paced":
                 self._plan(connection, connection.started_at + PACE_S)
-            case b"hold":
+            case "hold":
                 connection.steps = (steps[0], b"".join(steps[1:]))
                 self._plan(connection, connection.started_at + HOLD_S)
             case _:
