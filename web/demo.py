@@ -27,6 +27,8 @@ KEY_FILE = "demo_api_key"
 USER = "demo"
 EXAMPLE = Path(__file__).parent.parent / "models.example.yaml"
 START_TIMEOUT_S = 60.0
+# Looking at jobs that are child processes costs nothing.
+LOOK_INTERVAL_S = "1"
 
 CURL = """\
 curl {base_url}/chat/completions -H "Authorization: Bearer {key}" \\
@@ -37,7 +39,9 @@ curl {base_url}/chat/completions -H "Authorization: Bearer {key}" \\
 
 def run(environ: Mapping[str, str]) -> int:
     """Start the gateway, say how to use it once it answers, and stay until it ends."""
-    environ = {**environ, "MODELS_FILE": environ.get("MODELS_FILE") or _models_file()}
+    defaults = {"MODELS_FILE": _models_file(), "MIN_UPDATE_INTERVAL_SECONDS": LOOK_INTERVAL_S}
+    given = {name: value for name, value in environ.items() if value}
+    environ = {**environ, **defaults, **given}
     server = subprocess.Popen([sys.executable, "-m", "web.openai_proxy.routes"], env=environ)
     # Ctrl-C reaches the server too, which then stops in order; this process waits for it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
