@@ -5,6 +5,7 @@ and to wait for no client forever."""
 import contextlib
 import errno
 import logging
+import math
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +21,12 @@ from web.errors import GatewayError
 from web.openai_proxy.envelope import error_body, error_headers, from_status
 from web.openai_proxy.front import STATUS_LINES
 from web.openai_proxy.table import ROUTES
+from web.strict_request import install
 
 SWEEP_INTERVAL_S = 0.05
 # So long a client that is still sending may take to read why it was refused.
-LINGER_S = 1.0
-LINGER_BYTES = 64 * 1024
+LINGER_S = 10.0
+PIECE_BYTES = 64 * 1024
 OUR_FAULT = (
     errors.ConfigurationProblem,
     errors.InvalidResponseHeader,
@@ -44,6 +46,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no ty
     def init_process(self) -> None:
         self._idle: set[gevent.Greenlet] = set()
         self._client_timeout_s: float = self.app.client_timeout_s
+        install()
         super().init_process()
 
     @contextmanager
@@ -65,11 +68,12 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no ty
             req.force_close()
         sock.settimeout(self._client_timeout_s)
         try:
-            return super().handle_request(listener_name, req, sock, addr)
+            super().handle_request(listener_name, req, sock, addr)
+            _end_if_far_behind(req)
         except TimeoutError:
             raise ConnectionResetError(errno.ECONNRESET, "the client does not read") from None
         except StopIteration:
-            if _has_unread_body(req):
+            if _unread_bytes(req):
                 _linger(sock)
             raise
         finally:
@@ -121,9 +125,18 @@ def _answer(error: GatewayError) -> bytes:
     return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
 
 
-def _has_unread_body(req: Any) -> bool:
-    reader = getattr(req.body, "reader", None)
-    return bool(getattr(reader, "length", 0) or getattr(reader, "parser", None))
+def _end_if_far_behind(req: Any) -> None:
+    """gunicorn would skip an unread body to the next request, at 1 KiB a step."""
+    if _unread_bytes(req) > PIECE_BYTES:
+        raise StopIteration
+
+
+def _unread_bytes(req: Any) -> float:
+    """What is still to come of a request's body; nobody knows it of one in chunks."""
+    reader = req.body.reader
+    if getattr(reader, "parser", None) is not None:
+        return math.inf
+    return getattr(reader, "length", 0)
 
 
 def _linger(sock: Any) -> None:
@@ -131,5 +144,5 @@ def _linger(sock: Any) -> None:
     was just told would be lost to it."""
     with contextlib.suppress(OSError), gevent.Timeout(LINGER_S, False):
         sock.shutdown(socket.SHUT_WR)
-        while sock.recv(LINGER_BYTES):
+        while sock.recv(PIECE_BYTES):
             pass
