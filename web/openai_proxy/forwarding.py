@@ -178,13 +178,14 @@ class Forwarder:
     def _abandon(
         self, target: Target, exchange: Exchange | None, error: BaseException | None
     ) -> None:
-        """Nothing came of it. A client that went away is no fault of the engine's."""
+        """Nothing came of it. It is no fault of the engine's that a client went away, or that an
+        idle connection was closed."""
         self._standing.end(target.instance_id)
         if exchange is not None:
             exchange.close()
             if exchange.aborted:
                 raise BrokenRelay from None
-        if isinstance(error, EngineFailed):
+        if isinstance(error, EngineFailed) and not (exchange and error.resendable):
             self._standing.failed(target.instance_id)
 
     def _relay(
