@@ -72,9 +72,17 @@ def read_all(sock: socket.socket) -> Reply:
     return parse(b"".join(pieces))
 
 
+def read_one(sock: socket.socket) -> Reply:
+    """One answer on a connection that stays open."""
+    raw = b""
+    while not parse(raw).clean and (piece := sock.recv(1 << 20)):
+        raw += piece
+    return parse(raw)
+
+
 def parse(raw: bytes) -> Reply:
     head, _, rest = raw.partition(b"\r\n\r\n")
-    if not head:
+    if b"\r\n\r\n" not in raw:
         return Reply(0, {}, b"", False, raw)
     first, *lines = head.decode("latin-1").split("\r\n")
     headers: dict[str, str] = {}
