@@ -32,7 +32,7 @@ check: $(STAMP) ## format, lint, types, import laws, sizes, documents
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/house
 
-bench: $(STAMP) ## measure the gateway against a direct connection, in one run
+bench: $(STAMP) ## measure the gateway beside its peers, in one run (installs them, nginx and wrk)
 	$(BIN)/python -m bench
 
 test-vllm: $(STAMP) ## the whole path against real vLLM on CPU, over real SSH and Slurm

@@ -96,7 +96,7 @@ GENERATING = (
     _chat("stop string", stop=[" aus"]),
     _chat("log probabilities", max_tokens=1, logprobs=True, top_logprobs=2),
     _chat("tool call", tools=[WEATHER]),
-    _chat("tool call that must be", tools=[WEATHER], tool_choice="required"),
+    _chat("tool call that must be", tools=[WEATHER], tool_choice="required", temperature=0),
     _chat("streamed", stream=True, max_tokens=6),
     _chat("streamed to its end", stream=True),
     _chat("streamed with usage", stream=True, max_tokens=6, stream_options=WITH_USAGE),
