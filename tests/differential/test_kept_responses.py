@@ -11,6 +11,7 @@ from tests.differential.asks import GENERATING, Ask, encoded
 from tests.differential.sameness import engine_headers
 from tests.differential.served import Served, request
 from tests.vllm.cases import RESPONSES
+from tests.vllm.conftest import BOTH
 
 
 @pytest.fixture
@@ -43,3 +44,20 @@ def test_a_response_made_without_the_gateway_is_not_found_through_it(served: Ser
     netloc = urlsplit(served.gateway.base_url).netloc
     reply = request(netloc, served.gateway.key, "GET", f"{RESPONSES}/{made}")
     assert reply.status == 404
+
+
+@pytest.mark.parametrize("served", BOTH[1:], indirect=True, scope="session")
+def test_a_response_in_the_background_is_cancelled(served: Served) -> None:
+    """The simulator has none of these."""
+    netloc = urlsplit(served.gateway.base_url).netloc
+    body = {"model": GENERATING, "input": "Grüße", "background": True, "ignore_eos": True}
+    queued = served.through(Ask("queued", RESPONSES, encoded(body)))
+    path = f"{RESPONSES}/{json.loads(queued.body)['id']}"
+
+    cancelled = request(netloc, served.gateway.key, "POST", f"{path}/cancel")
+    through = request(netloc, served.gateway.key, "GET", path)
+    direct = request(*served.engines[GENERATING], "GET", path)
+
+    assert (queued.status, cancelled.status, through.status) == (200, 200, 200)
+    assert json.loads(cancelled.body)["status"] == "cancelled"
+    assert through.body == direct.body == cancelled.body
