@@ -51,6 +51,8 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no
             # path and no scheme (SCRIPT_NAME, X-Forwarded-Proto).
             "forwarder_headers": "",
             "secure_scheme_headers": {},
+            # With nothing to move, everybody is trusted: no address is compared with a list.
+            "forwarded_allow_ips": "*",
         }
         for name, value in options.items():
             self.cfg.set(name, value)
