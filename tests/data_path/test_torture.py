@@ -1,6 +1,7 @@
 """An engine that tortures: each answer gives the documented result, none of them a clean lie."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -104,6 +105,20 @@ def test_a_plain_answer_that_breaks_is_cut(single, script):
     reply = single.ask(script)
     assert (reply.status, reply.clean) == (200, False)
     assert reply.body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_with_a_few_bytes_changed_breaks_nothing(single, stream):
+    told = Counter()
+    for seed in range(300):
+        reply = single.ask("mutated", stream=stream, seed=seed)
+        told[reply.status] += 1
+        assert b"this is our fault" not in reply.raw, f"seed {seed}"
+        # It ends, one way or the other, and the next one is served.
+        assert single.ask("good").body == plain_body(), f"seed {seed}"
+    assert told[200] > 50
+    assert told[502] > 50
+    assert "Traceback" not in single.gateway.log_text()
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -5,6 +5,7 @@ stops leaves the connection open for the next request.
 """
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -238,6 +239,23 @@ def shorter(ask: Ask) -> Iterator[Step]:
 def stall(ask: Ask) -> Iterator[Step]:
     yield head(ask, CHUNKED) + chunk(body_of(ask)[:50])
     yield HANG
+
+
+def mutated(ask: Ask) -> Iterator[Step]:
+    """A good answer with a few bytes changed, taken out or put in."""
+    chance, data = random.Random(ask.body["seed"]), bytearray(whole(ask))
+    for _ in range(chance.randint(1, 3)):
+        # Most of what can be misread is in the head.
+        at = chance.randrange(len(data) if chance.random() < 0.4 else 120)
+        match chance.randrange(3):
+            case 0:
+                data[at] = chance.choice(b"\0\r\n :;0-9\x7f\xff")
+            case 1:
+                del data[at : at + chance.randint(1, 4)]
+            case _:
+                data[at:at] = chance.choice([b"\r\n", b"\n", b"\0", b" ", b"9", b"X-A: \x7f\r\n"])
+    yield bytes(data)
+    yield CLOSE
 
 
 def endless(ask: Ask) -> Iterator[Step]:
