@@ -113,6 +113,10 @@ def test_an_engine_that_resets_is_set_aside_and_comes_back_after_a_token(single)
         seen = single.state()["seen"]
         wait_until(lambda: single.state()["seen"] > seen, 10, "it is asked for a token")
         assert single.ask("good").status == 503
+        # An answer without an end proves nothing, and nobody hears it out.
+        before = single.state(always="endless")["left"]
+        wait_until(lambda: left(single) > before, 10, "it was asked, and left")
+        assert single.ask("good").status == 503
     finally:
         single.state(always=None)
     wait_until(lambda: single.ask("good").status == 200, 10, "it is used again")

@@ -1,6 +1,7 @@
 """Keeping the data path's idea of the instances true: their load, who is gone, who is back."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from web.openai_proxy.upstream import EnginePool
 
 INTERVAL_S = 1.0
 PROBE_TIMEOUT_S = 10.0
+# One token takes a few hundred bytes; an embedding may have thousands of numbers.
+MAX_PROOF_BYTES = 256 * 1024
 # A token from any of these proves an engine: not every engine generates.
 PROBES = (
     ("/v1/completions", {"prompt": "1", "max_tokens": 1}),
@@ -55,7 +58,8 @@ class Attendance:
             self._hear()
         except StorageError as error:
             log.warning("the load of the instances is not known: %s", why(error))
-        for instance_id in self._standing.ejected:
+        # One that failed just now may have ended meanwhile: then it is not asked any more.
+        for instance_id in self._standing.ejected & targets.keys():
             target, model = targets[instance_id]
             if self._probe(target, model):
                 log.info("instance %s answers again", instance_id)
@@ -73,15 +77,27 @@ def answers_with_a_token(target: Target, model: str) -> bool:
     headers = {"Authorization": f"Bearer {target.engine_key}"}
     for path, question in PROBES:
         try:
-            answer = requests.post(
+            with requests.post(
                 f"http://{target.netloc}{path}",
                 json={"model": model, **question},
                 headers=headers,
                 timeout=PROBE_TIMEOUT_S,
                 proxies={"http": ""},
-            )
+                stream=True,
+            ) as answer:
+                if answer.ok:
+                    return _ends_soon(answer)
         except requests.RequestException:
             return False
-        if answer.ok:
-            return True
     return False
+
+
+def _ends_soon(answer: requests.Response) -> bool:
+    """An engine that may say anything may also go on forever, or byte by byte."""
+    deadline, size = time.monotonic() + PROBE_TIMEOUT_S, 0
+    # A larger piece would be waited for.
+    for byte in answer.iter_content(1):
+        size += len(byte)
+        if size > MAX_PROOF_BYTES or time.monotonic() > deadline:
+            return False
+    return size > 0
