@@ -1,4 +1,4 @@
-"""Fixtures over the real parts: one Slurm cluster per session, an empty one for each test."""
+"""Fixtures over the real parts: one Slurm cluster for all, an empty one for each test."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from tests.integration.serving import simulated
 
 GatewayMaker = Callable[..., Gateway]
 
-# The first test also installs packages and starts daemons.
-TIMEOUT_S = 600
+# The first test also installs packages, and waits while another session has the cluster.
+TIMEOUT_S = 1500
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,8 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def slurm_session() -> Iterator[SlurmKit]:
+    """The cluster, for as long as tests of this folder run."""
     # A cancelled CI job gets TERM: unwind as for Ctrl-C, so that the daemons are stopped.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -1,6 +1,7 @@
 """One kit at a time on this machine: built, started, and taken away again whatever happens."""
 
 import fcntl
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from tests.waiting import wait_until
 
 # Not below /run, which may be mounted noexec: slurmd runs batch scripts from its spool.
 BASE = Path("/var/lib/kscope-kit")
+# All tests of this folder take about six minutes, on a busy machine twice that.
+PATIENCE_S = 1200
 LOGS = REPOSITORY / ".cache/slurm-kit"
 
 
@@ -64,8 +67,14 @@ def _remove(folder: Path) -> None:
 def _only_one() -> Iterator[None]:
     """Two test sessions at once would end each other's daemons: the second waits."""
     BASE.mkdir(mode=0o755, exist_ok=True)
-    with (BASE / "lock").open("w") as lock:
-        wait_until(lambda: _try_lock(lock.fileno()), 240, "another test session's kit stopped")
+    with (BASE / "lock").open("a+") as lock:
+        lock.seek(0)
+        holder = lock.read().strip()
+        what = f"the cluster of another test session (process {holder}) is gone"
+        wait_until(lambda: _try_lock(lock.fileno()), PATIENCE_S, what)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
 
 
