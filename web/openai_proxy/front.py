@@ -123,8 +123,8 @@ class DataPath:
         _invite_body(environ)
         if route.body is Body.FORM:
             content_type = environ.get("CONTENT_TYPE", "")
-            return FormPayload(read_form(environ["wsgi.input"], content_type, length, limit))
-        body = _read(environ, limit + 1 if length is None else length)
+            return FormPayload(read_form(_ClientBody(environ), content_type, length, limit))
+        body = _ClientBody(environ).read(limit + 1 if length is None else length)
         if len(body) > limit:
             raise BodyTooLarge(self._max_body_mb)
         if length is not None and len(body) < length:
@@ -147,14 +147,20 @@ def _invite_body(environ: Environ) -> None:
         client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-def _read(environ: Environ, size: int) -> bytes:
-    try:
-        body: bytes = environ["wsgi.input"].read(size)
-    except TimeoutError:
-        raise BodyTimeout from None
-    except OSError as error:
-        raise BadRequest("The request body breaks off.") from error
-    return body
+class _ClientBody:
+    """The request's body; what goes wrong while it comes is the client's to hear."""
+
+    def __init__(self, environ: Environ) -> None:
+        self._input = environ["wsgi.input"]
+
+    def read(self, size: int) -> bytes:
+        try:
+            body: bytes = self._input.read(size)
+        except TimeoutError:
+            raise BodyTimeout from None
+        except OSError as error:
+            raise BadRequest("The request body breaks off.") from error
+        return body
 
 
 def _content_length(environ: Environ) -> int | None:
