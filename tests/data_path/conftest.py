@@ -95,7 +95,7 @@ def warm_bench(gateway: Gateway, model: str) -> Bench:
     return Bench(gateway, model, f"{instance.node}:{instance.port}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tortured(tmp_path_factory):
     """Two models, `torture` and `single`; the latter's engine takes one request at a time."""
     env = {
@@ -114,11 +114,11 @@ def tortured(tmp_path_factory):
         print(gateway.log_tail())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bench(tortured):
     return warm_bench(tortured, "torture")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def single(tortured):
     return warm_bench(tortured, "single")

@@ -16,7 +16,7 @@ SIMULATOR_START_S, VLLM_START_S = 60, 300
 kit = vllm_kit
 
 
-@pytest.fixture(scope="session", params=BOTH)
+@pytest.fixture(scope="package", params=BOTH)
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:

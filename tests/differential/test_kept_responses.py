@@ -46,7 +46,7 @@ def test_a_response_made_without_the_gateway_is_not_found_through_it(served: Ser
     assert reply.status == 404
 
 
-@pytest.mark.parametrize("served", BOTH[1:], indirect=True, scope="session")
+@pytest.mark.parametrize("served", BOTH[1:], indirect=True, scope="package")
 def test_a_response_in_the_background_is_cancelled(served: Served) -> None:
     """The simulator has none of these."""
     netloc = urlsplit(served.gateway.base_url).netloc

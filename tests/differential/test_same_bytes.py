@@ -38,7 +38,7 @@ def test_the_answer_is_the_engines(served: Served, ask: Ask) -> None:
     assert_same(served, ask)
 
 
-@pytest.mark.parametrize("served", ["simulator"], indirect=True, scope="session")
+@pytest.mark.parametrize("served", ["simulator"], indirect=True, scope="package")
 @pytest.mark.parametrize("ask", SIMULATOR_ONLY, ids=lambda ask: ask.name)
 def test_an_engines_failure_is_passed_on_as_it_is(served: Served, ask: Ask) -> None:
     assert_same(served, ask)

@@ -19,7 +19,7 @@ BOTH = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kit() -> VllmKit:
     """Real vLLM. Installed when asked for; else the tests that need it say so and are skipped."""
     ci = bool(os.environ.get("CI"))
@@ -33,7 +33,7 @@ def kit() -> VllmKit:
         pytest.skip(f"real vLLM cannot be installed: {error}")
 
 
-@pytest.fixture(scope="session", params=BOTH)
+@pytest.fixture(scope="package", params=BOTH)
 def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[engines.Engine]:
@@ -41,7 +41,7 @@ def engine(
     yield from _engine(request, tmp_path_factory.mktemp("engine"), engines.TOOL_FLAGS, [])
 
 
-@pytest.fixture(scope="session", params=BOTH)
+@pytest.fixture(scope="package", params=BOTH)
 def pooling_engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[engines.Engine]:
