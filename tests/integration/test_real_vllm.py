@@ -25,6 +25,7 @@ MODEL = "test-org/Tiny-Real"
 # Loading the engine on a busy machine of two cores.
 START_S = 240
 EVIDENCE = REPOSITORY / ".cache/evidence"
+PAIRS_OF_STREAMS = 8
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Grüße 日本"}], "temperature": 0}
 
 kit = vllm_kit
@@ -118,12 +119,17 @@ def test_plain_answers_are_the_engines_bytes_with_its_usage(served: Served) -> N
 def test_a_streams_unicode_bytes_are_the_engines(served: Served) -> None:
     body = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
 
-    ours = served.post("/v1/chat/completions", body, stream=True)
-    direct = served.post("/v1/chat/completions", body, direct=True, stream=True)
-    ours_bytes, direct_bytes = b"".join(ours.iter_content(None)), direct.content
+    # vLLM puts tokens that are waiting into one chunk, so two equal streams may differ by timing,
+    # also when both are asked for directly: equal bytes are what one of several pairs must have.
+    for _ in range(PAIRS_OF_STREAMS):
+        ours = served.post("/v1/chat/completions", body, stream=True)
+        ours_bytes = b"".join(ours.iter_content(None))
+        direct = served.post("/v1/chat/completions", body, direct=True, stream=True)
+        if unnamed(ours_bytes) == unnamed(direct.content):
+            break
 
     assert ours.headers["content-type"] == direct.headers["content-type"]
-    assert unnamed(ours_bytes) == unnamed(direct_bytes)
+    assert unnamed(ours_bytes) == unnamed(direct.content)
     assert max(ours_bytes) >= 0x80  # not ASCII alone
     assert ours_bytes.endswith(b"data: [DONE]\n\n")
     assert b'"usage":{' in ours_bytes
