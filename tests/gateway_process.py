@@ -55,6 +55,7 @@ class Gateway:
         }
         self._parent: subprocess.Popen[bytes] | None = None
         self._key = ""
+        self._clients: dict[tuple[int, float], openai.OpenAI] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self.write_models(models)
 
@@ -104,6 +105,7 @@ class Gateway:
         wait_until(none_left, 10, "every process of the gateway gone")
         if self._parent is not None:
             self._parent.wait(10)
+        self.close_clients()
 
     def stop(self, number: signal.Signals = signal.SIGINT, timeout_s: float = 30) -> int:
         """Ask the parent to stop, wait for all of it; returns the parent's exit code."""
@@ -111,6 +113,7 @@ class Gateway:
         self._parent.send_signal(number)
         code = self._parent.wait(timeout_s)
         wait_until(lambda: not self.pids(), 5, "no process of the gateway left")
+        self.close_clients()
         return code
 
     def restart(self) -> None:
@@ -154,12 +157,22 @@ class Gateway:
         return self._key
 
     def client(self, max_retries: int = 0, timeout_s: float = 60) -> openai.OpenAI:
-        return openai.OpenAI(
-            base_url=f"{self.base_url}/v1",
-            api_key=self.key,
-            max_retries=max_retries,
-            timeout=timeout_s,
-        )
+        """A stock client; the same one for the same options, closed when the gateway ends."""
+        options = (max_retries, timeout_s)
+        client = self._clients.get(options)
+        if client is None or client.is_closed():
+            client = self._clients[options] = openai.OpenAI(
+                base_url=f"{self.base_url}/v1",
+                api_key=self.key,
+                max_retries=max_retries,
+                timeout=timeout_s,
+            )
+        return client
+
+    def close_clients(self) -> None:
+        """Their connections would otherwise be closed by the garbage collector, with a warning."""
+        while self._clients:
+            self._clients.popitem()[1].close()
 
     def status(self, path: str) -> int:
         """The status of GET `path`; 0 when nobody answers."""

@@ -96,16 +96,25 @@ def test_many_held_requests_cost_one_job_and_are_all_answered(make_gateway):
 
 def test_more_than_may_be_held_are_told_at_once(make_gateway):
     gateway = make_gateway(NEVER, MAX_HELD_REQUESTS="1")
-    held = threading.Thread(target=ask, args=(gateway, 8))
-    held.start()
+    assert gateway.key
+    enough = threading.Event()
+
+    def occupy():
+        while not enough.is_set():
+            ask(gateway, wait=3)
 
     def refused_at_once():
         asked_at = time.monotonic()
-        status, _, _ = ask(gateway, wait=1)
-        return status == 503 and time.monotonic() - asked_at < 0.5
+        status, _, _ = ask(gateway, wait=2)
+        return status == 503 and time.monotonic() - asked_at < 1
 
-    wait_until(refused_at_once, 7, "the second request is not held")
-    held.join()
+    holder = threading.Thread(target=occupy)
+    holder.start()
+    try:
+        wait_until(refused_at_once, 30, "a second request is not held")
+    finally:
+        enough.set()
+        holder.join()
 
 
 def test_what_prefers_nothing_is_refused_at_once(make_gateway):
