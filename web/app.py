@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings) -> Flask:
     """The WSGI application; `app.extensions["kscope"]` is its `Background`, not yet started."""
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, durable=False)
     secrets = Secrets(settings.data_dir)
     catalog = CatalogFile.for_settings(settings)
     store = InstanceStore(database)

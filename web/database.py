@@ -8,6 +8,7 @@ half-way with SQLITE_BUSY.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,14 @@ class Version(Base):
 class Database:
     """Short transactions only: `with database.read() as session`, `with database.write() as …`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        """`durable`: on SQLite, a commit waits for the disk, so a power cut loses nothing.
+
+        A gateway worker does without: waiting for the disk would stop all its streams, and what it
+        writes (load, demand, reports of workers) is told again or can be missed.
+        """
         self.url = url
-        self._engine = _create_engine(url)
+        self._engine = _create_engine(url, durable)
         self._writing_engine = self._engine.execution_options(kscope_write=True)
 
     @contextmanager
@@ -116,20 +122,21 @@ def _wait_for_other_migrations(connection: Connection) -> None:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1256093870)")
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str, durable: bool) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine, "connect", _prepare_sqlite_connection)
+    synchronous = "FULL" if durable else "NORMAL"
+    event.listen(engine, "connect", partial(_prepare_sqlite_connection, synchronous))
     event.listen(engine, "begin", _begin_sqlite_transaction)
     return engine
 
 
-def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
+def _prepare_sqlite_connection(synchronous: str, connection: Any, _record: object) -> None:
     # The driver's own implicit BEGIN comes too late and takes no write lock; we send our own.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
