@@ -2,7 +2,7 @@
 
 Forwarder.forward      the answer, or the GatewayError that says why there is none
   _choose              an instance in good standing with room, or wait, or 503
-  _exchange            send, read the head; once more elsewhere if that is safe
+  forward_to           ask it, and once more elsewhere where that is safe
 """
 
 import logging
