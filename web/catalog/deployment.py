@@ -1,8 +1,10 @@
 """What is wanted for one model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from web.catalog.warm import WarmWindow
 
 EngineArg: TypeAlias = "str | int | float | bool | list[EngineArg] | dict[str, EngineArg] | None"
 
@@ -30,6 +32,10 @@ class Deployment:
     min_instances: int
     max_instances: int
     target_requests: int
+    # how long the load must be above or below what the instances are for
+    scale_up_after_s: float
+    scale_down_after_s: float
+    warm: tuple[WarmWindow, ...]
     # requests at once: an instance takes no more than this many
     max_requests: int
     affinity: Literal["none", "session", "prefix"]
@@ -40,3 +46,5 @@ class Deployment:
     command: tuple[str, ...]
     # who may use it
     groups: tuple[str, ...]
+    # of all that a running instance cannot change any more; "" in tests
+    fingerprint: str = field(default="", compare=False)

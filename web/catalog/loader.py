@@ -32,7 +32,9 @@ class Catalog:
             for deployment in self._deployments
             for name in (deployment.name, *deployment.aliases)
         }
-        plain = json.dumps([asdict(each) for each in self._deployments], sort_keys=True)
+        plain = json.dumps(
+            [asdict(each) for each in self._deployments], sort_keys=True, default=str
+        )
         self.fingerprint = hashlib.sha256(plain.encode()).hexdigest()[:16]
 
     def find(self, name_or_alias: str) -> Deployment | None:

@@ -1,6 +1,8 @@
 """One entry of models.yaml: which keys it may have, and what each must be."""
 
 import difflib
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -16,6 +18,22 @@ from pydantic import (
 from web.catalog import values as v
 from web.catalog.deployment import Deployment
 from web.catalog.marked_yaml import Path
+from web.catalog.warm import WarmWindow
+
+
+class Warm(BaseModel):
+    """One of a model's warm windows, as the file has it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    instances: v.AtLeastOne
+    days: v.Days = tuple(range(7))
+    from_: v.Clock = Field(alias="from")
+    to: v.Clock
+    timezone: v.Timezone = Field(default="", validate_default=True)
+
+    def window(self) -> WarmWindow:
+        return WarmWindow(self.instances, self.days, self.from_, self.to, self.timezone)
 
 
 class Entry(BaseModel):
@@ -40,6 +58,9 @@ class Entry(BaseModel):
     min_instances: v.AtLeastNone = 0
     max_instances: v.AtLeastOne = Field(default=1, validate_default=True)
     target_requests: v.AtLeastOne = 32
+    scale_up_after: v.Duration = 30.0
+    scale_down_after: v.Duration = 5 * 60.0
+    warm: list[Warm] = []
     max_requests: v.AtLeastOne = 2048
     affinity: Literal["none", "session", "prefix"] = "none"
     engine_args: v.EngineArgs = {}
@@ -58,11 +79,38 @@ class Entry(BaseModel):
 
     def deployment(self) -> Deployment:
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        for name in ("idle_timeout", "startup_timeout", "drain_timeout"):
+        launch = json.dumps([fields[name] for name in _LAUNCHES_DIFFERENTLY])
+        for name in _DURATIONS:
             fields[f"{name}_s"] = fields.pop(name)
         for name in ("aliases", "setup", "groups"):
             fields[name] = tuple(fields[name])
-        return Deployment(**fields)
+        fields["warm"] = tuple(window.window() for window in self.warm)
+        return Deployment(**fields, fingerprint=hashlib.sha256(launch.encode()).hexdigest()[:16])
+
+
+_DURATIONS = (
+    "idle_timeout",
+    "startup_timeout",
+    "drain_timeout",
+    "scale_up_after",
+    "scale_down_after",
+)
+# What makes a running instance another one than would be launched today.
+_LAUNCHES_DIFFERENTLY = (
+    "path",
+    "partition",
+    "qos",
+    "account",
+    "nodes",
+    "gpus",
+    "cpus",
+    "memory",
+    "time_limit",
+    "engine_args",
+    "env",
+    "setup",
+    "command",
+)
 
 
 KEYS = tuple(Entry.model_fields)

@@ -3,9 +3,14 @@
 import math
 import re
 import shlex
+from datetime import time
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from tzlocal import get_localzone_name
+
+from web.catalog.warm import clock_of, days_of
 
 # Names travel in URLs, in argv and in logs: ASCII, no leading dash, no `..` or empty segment.
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]*"
@@ -144,6 +149,26 @@ def _filled_line(text: str) -> str:
     return _line(text)
 
 
+def _days(value: object) -> tuple[int, ...]:
+    if not isinstance(value, str):
+        raise ValueError("must be days such as Mon-Fri, Sat,Sun or daily")  # noqa: TRY004
+    return days_of(value)
+
+
+def _clock(value: object) -> time:
+    # Not a number: YAML 1.1 reads an unquoted 18:00 as 1080.
+    return clock_of(value if isinstance(value, str) else "")
+
+
+def _timezone(value: object) -> str:
+    """The name of a time zone; nothing means the gateway's own."""
+    name = value or get_localzone_name() or "UTC"
+    try:
+        return ZoneInfo(str(name)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be the name of a time zone, such as Europe/Zurich") from None
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Argument = Annotated[str, AfterValidator(_argument)]
 SlurmWord = Annotated[str, AfterValidator(_slurm_word)]
@@ -158,5 +183,8 @@ EngineArgs = dict[
 Env = dict[Annotated[str, AfterValidator(_env_name)], Annotated[str, AfterValidator(_line)]]
 ShellLine = Annotated[str, AfterValidator(_filled_line)]
 Group = Annotated[str, AfterValidator(_filled_line)]
+Days = Annotated[tuple[int, ...], BeforeValidator(_days)]
+Clock = Annotated[time, BeforeValidator(_clock)]
+Timezone = Annotated[str, BeforeValidator(_timezone)]
 AtLeastOne = Annotated[int, Field(ge=1, le=100_000)]
 AtLeastNone = Annotated[int, Field(ge=0, le=100_000)]

@@ -12,6 +12,7 @@ class Launch:
     """Write an intent, then submit a job for it."""
 
     model: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Drain:
 
     instance_id: str
     reason: EndReason
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Cancel:
     job_id: str | None
     reason: EndReason
     detail: str = ""
+    # The same launch can never succeed: it is not tried again.
+    terminal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +70,27 @@ class End:
     detail: str = ""
 
 
-Action = Launch | Note | NoteMissing | Drain | Cancel | CancelJob | End
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """The instance does not answer: send it nothing until it has proved itself."""
+
+    instance_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A suspected instance has answered with a token: it is ready again."""
+
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfil:
+    """Record that an administrator's order was carried out, and how."""
+
+    order_id: int
+    outcome: str
+
+
+Action = Launch | Note | NoteMissing | Drain | Cancel | CancelJob | End | Suspect | Trust | Fulfil

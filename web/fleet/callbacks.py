@@ -43,6 +43,7 @@ class LoadReport(msgspec.Struct):
     running: Count = 0
     waiting: Count = 0
     kv_cache_usage: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    tokens: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
 
 
 class Report(msgspec.Struct):
@@ -160,10 +161,12 @@ def _end(instance: Instance, report: Report, now: datetime) -> Instance:
 
 def _with_load(instance: Instance, load: LoadReport, now: datetime) -> Instance:
     busy = load.running > 0 or load.waiting > 0
+    moves = not busy or load.tokens is None or load.tokens != instance.load.tokens
     return replace(
         instance,
-        load=Load(load.running, load.waiting, load.kv_cache_usage),
+        load=Load(load.running, load.waiting, load.kv_cache_usage, load.tokens),
         active_at=now if busy else instance.active_at,
+        progress_at=now if moves else instance.progress_at,
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from web.database import Base, UtcDateTime
@@ -23,7 +23,10 @@ class InstanceRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     end_reason: Mapped[str | None] = mapped_column(String(32))
     detail: Mapped[str] = mapped_column(Text, default="")
+    terminal: Mapped[bool] = mapped_column(Boolean, default=False)
     secret_version: Mapped[int] = mapped_column(Integer)
+    fingerprint: Mapped[str] = mapped_column(String(16), default="")
+    gpus: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     state_since: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -43,8 +46,10 @@ class InstanceRow(Base):
     running: Mapped[int] = mapped_column(Integer, default=0)
     waiting: Mapped[int] = mapped_column(Integer, default=0)
     kv_cache_usage: Mapped[float] = mapped_column(Float, default=0.0)
+    tokens: Mapped[int | None] = mapped_column(BigInteger)
     heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     active_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    progress_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     running_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -75,3 +80,35 @@ class ClusterLookRow(Base):
     succeeded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_ms: Mapped[float] = mapped_column(Float, default=0.0)
     problem: Mapped[str] = mapped_column(Text, default="")
+
+
+class OrderRow(Base):
+    """What an administrator wants done; the fleet process carries it out and says how it went."""
+
+    __tablename__ = "orders"
+    __table_args__ = (Index("ix_orders_done_at", "done_at"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    model: Mapped[str] = mapped_column(String(255))
+    instance_id: Mapped[str | None] = mapped_column(String(16))
+    given_by: Mapped[str] = mapped_column(String(255))
+    given_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[str] = mapped_column(Text, default="")
+
+
+class OrphanRow(Base):
+    """A job with our name prefix that belongs to no instance, as the last listings showed it."""
+
+    __tablename__ = "orphans"
+
+    cluster: Mapped[str] = mapped_column(String(255), primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(32))
+    node: Mapped[str | None] = mapped_column(String(255))
+    # Its name carries our seal: this gateway submitted it.
+    ours: Mapped[bool] = mapped_column(Boolean)
+    first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

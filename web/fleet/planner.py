@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 
 from web.catalog.deployment import Deployment
 from web.fleet.actions import Action, Cancel, Drain, End, Launch, NoteMissing
+from web.fleet.evidence import Probe, Sample
 from web.fleet.observation import Listing, observe
+from web.fleet.orders import Order
 from web.fleet.policy import Policy
 from web.fleet.states import (
     LAUNCH_FAILURES,
@@ -38,6 +40,13 @@ class View:
     demand: Mapping[str, datetime] = field(default_factory=dict)
     # model -> its ended instances, newest first.
     history: Mapping[str, tuple[Instance, ...]] = field(default_factory=dict)
+    # instance -> its load over time, oldest first.
+    telemetry: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
+    # instance -> what came of asking it for a token.
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    # What administrators want and have not got yet, and when they last said "retry" of a model.
+    orders: tuple[Order, ...] = ()
+    retried: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def plan(view: View, now: datetime, policy: Policy) -> list[Action]:

@@ -101,6 +101,12 @@ class Load:
     running: int = 0
     waiting: int = 0
     kv_cache_usage: float = 0.0
+    # Read and written since the engine started; None when it does not tell.
+    tokens: int | None = None
+
+    @property
+    def requests(self) -> int:
+        return self.running + self.waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +121,14 @@ class Instance:
     state_since: datetime
     # Which pepper its token and engine key are derived from.
     secret_version: int = 1
+    # What it was launched with: the deployment's fingerprint, and its GPUs.
+    fingerprint: str = ""
+    gpus: int = 0
     job_id: str | None = None
     end_reason: EndReason | None = None
     detail: str = ""
+    # It failed in a way that no repetition of the same launch can mend.
+    terminal: bool = False
     # What Slurm said last.
     slurm_state: str = ""
     slurm_reason: str = ""
@@ -134,6 +145,8 @@ class Instance:
     load: Load = field(default_factory=Load)
     heartbeat_at: datetime | None = None
     active_at: datetime | None = None
+    # When the engine was last seen idle or making tokens.
+    progress_at: datetime | None = None
     # Milestones.
     running_since: datetime | None = None
     ready_at: datetime | None = None

@@ -179,13 +179,14 @@ def _fill(row: InstanceRow, instance: Instance) -> None:
     row.running = instance.load.running
     row.waiting = instance.load.waiting
     row.kv_cache_usage = instance.load.kv_cache_usage
+    row.tokens = instance.load.tokens
 
 
 def _to_instance(row: InstanceRow) -> Instance:
     return Instance(
         state=InstanceState(row.state),
         end_reason=EndReason(row.end_reason) if row.end_reason else None,
-        load=Load(row.running, row.waiting, row.kv_cache_usage),
+        load=Load(row.running, row.waiting, row.kv_cache_usage, row.tokens),
         **{name: getattr(row, name) for name in _PLAIN},
     )
 

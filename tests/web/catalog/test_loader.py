@@ -1,11 +1,13 @@
 """models.yaml → Catalog: what is read, what is inherited, what is refused and in which words."""
 
 import textwrap
+from datetime import time
 from pathlib import Path
 
 import pytest
 
 from web.catalog import CatalogError, Deployment, load_catalog, read_catalog
+from web.catalog.warm import WarmWindow
 
 FULL = """
 defaults: {partition: gpu, time_limit: "08:00:00", idle_timeout: 30m}
@@ -20,6 +22,8 @@ models:
     min_instances: 1
     max_instances: 4
     target_requests: 32
+    warm:
+      - {instances: 2, days: Mon-Fri, from: "08:00", to: "18:00", timezone: Europe/Zurich}
     max_requests: 256
     affinity: prefix
     engine_args: {max-model-len: 8192, dtype: bfloat16, enable-auto-tool-choice: true}
@@ -71,6 +75,9 @@ def test_a_full_entry_arrives_as_it_stands() -> None:
         min_instances=1,
         max_instances=4,
         target_requests=32,
+        scale_up_after_s=30.0,
+        scale_down_after_s=300.0,
+        warm=(WarmWindow(2, (0, 1, 2, 3, 4), time(8), time(18), "Europe/Zurich"),),
         max_requests=256,
         affinity="prefix",
         engine_args={
