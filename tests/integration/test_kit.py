@@ -80,6 +80,9 @@ def test_a_killed_controller_comes_back_with_its_jobs(slurm: SlurmKit):
 def test_a_crashed_node_takes_its_processes_along_while_slurm_still_says_running(slurm: SlurmKit):
     job_id = submit(slurm, "--nodelist=gpu2")
     running(slurm, job_id)
+    # Slurm says RUNNING before the step daemon has come to rest where the kit looks for it.
+    output = slurm.home / f"out.{job_id}"
+    wait_until(lambda: output.exists() and output.read_text(), what="the script runs")
     assert slurm.daemons.node_pids("gpu2")
 
     slurm.node_kill("gpu2")
