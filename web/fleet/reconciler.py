@@ -20,6 +20,7 @@ from web.demand.store import DemandStore
 from web.fleet.actions import Action, Cancel, CancelJob, Drain, End, Launch, Note, NoteMissing
 from web.fleet.launch import SpecWriter
 from web.fleet.observation import Listing, state_after
+from web.fleet.pace import Look
 from web.fleet.planner import View, plan
 from web.fleet.policy import Policy
 from web.fleet.states import EndReason, Instance, InstanceState
@@ -50,6 +51,8 @@ class Reconciler:
         self._clock = clock
         self._policy = policy
         self._cluster_answers = False
+        # How the last look went; None before the first.
+        self.looked: Look | None = None
 
     def tick(self, *, look: bool) -> None:
         """One pass; `look` asks the cluster, otherwise the plan goes by what is known."""
@@ -73,7 +76,8 @@ class Reconciler:
             problem = str(error)
             log.warning("no view of cluster %s: %s", self._cluster.name, error)
         self._cluster_answers = listing is not None
-        duration_ms = (time.monotonic() - started) * 1000
+        self.looked = Look(time.monotonic() - started, ok=listing is not None)
+        duration_ms = self.looked.duration_s * 1000
         self._store.record_look(self._cluster.name, self._clock(), duration_ms, problem)
         return listing
 
