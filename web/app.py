@@ -19,13 +19,14 @@ from web.fleet import routes as fleet_routes
 from web.fleet.callbacks import MAX_BODY_BYTES, CallbackDesk
 from web.fleet.outlook import Outlook
 from web.fleet.policy import Policy
+from web.fleet.probe import answers_with_a_token
 from web.fleet.store import InstanceStore
 from web.health import Readiness
 from web.identity.authenticator import Authenticator
 from web.identity.store import KeyStore
 from web.openai_proxy import headers
 from web.openai_proxy import routes as openai_routes
-from web.openai_proxy.attendance import Attendance, answers_with_a_token
+from web.openai_proxy.attendance import Attendance
 from web.openai_proxy.envelope import JSON, error_body, error_headers, from_status
 from web.openai_proxy.forwarding import Forwarder
 from web.openai_proxy.front import DataPath
@@ -94,7 +95,6 @@ def _add_data_path(
         book,
         keep_no_account,
         utc_now,
-        POLICY,
         settings.max_concurrent_requests,
     )
     room = WaitingRoom(forwarder, outlook, settings.max_held_requests, settings.max_wait_s)

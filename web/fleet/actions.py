@@ -1,6 +1,6 @@
 """What a decider may ask for. Data only: the reconciler carries them out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from slurm.jobs import Job
@@ -12,7 +12,7 @@ class Launch:
     """Write an intent, then submit a job for it."""
 
     model: str
-    why: str = ""
+    why: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

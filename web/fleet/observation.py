@@ -90,16 +90,19 @@ def _missing(instance: Instance, now: datetime, policy: Policy) -> list[Action]:
         return []
     if instance.missing_listings + 1 < policy.missing_listings_before_end:
         return [NoteMissing(instance.id)]
-    return [_end_of_vanished(instance)]
+    return [_end_of_vanished(instance, now)]
 
 
-def _end_of_vanished(instance: Instance) -> End:
+def _end_of_vanished(instance: Instance, now: datetime) -> End:
     if instance.state in (S.STOPPING, S.DRAINING):
         reason = instance.end_reason or EndReason.OPERATOR
         return End(instance.id, final_state(instance.state, reason), reason, instance.detail)
     if instance.state is S.SUBMITTING:
         words = "Slurm gave no job id, and no job of this name ever appeared"
         return End(instance.id, S.FAILED, EndReason.REJECTED, words)
+    if instance.walltime_end is not None and now >= instance.walltime_end:
+        words = f"job {instance.job_id} reached its time limit"
+        return End(instance.id, S.FAILED, EndReason.WALLTIME, words)
     words = f"job {instance.job_id} is no longer known to Slurm and never said good-bye"
     return End(instance.id, S.FAILED, EndReason.CANCELLED, words)
 

@@ -1,28 +1,25 @@
 """What to do about the world: `plan(view, now, policy)`. Pure: no clock, no I/O, no chance.
 
-observe    what the listing says of our jobs        (web.fleet.observation)
+observe    what the listing says of our jobs             (observation)
+orders     what administrators asked for
 overdue    starts, drains and stops that take too long
-idle       instances nobody has used for a while
-launch     models that are wanted and have no instance
+judge      whether what was ready still lives            (vitality)
+size       launch, hand over, drain: for each model      (scaling, succession, failures)
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from web.catalog.deployment import Deployment
-from web.fleet.actions import Action, Cancel, Drain, End, Launch, NoteMissing
+from web.fleet.actions import Action, Cancel, Drain, End, Fulfil, NoteMissing
 from web.fleet.evidence import Probe, Sample
 from web.fleet.observation import Listing, observe
-from web.fleet.orders import Order
+from web.fleet.orders import Order, OrderKind
 from web.fleet.policy import Policy
-from web.fleet.states import (
-    LAUNCH_FAILURES,
-    NEAREST_TO_READY,
-    EndReason,
-    Instance,
-    InstanceState,
-)
+from web.fleet.sizing import Crew, size
+from web.fleet.states import EndReason, Instance, InstanceState
+from web.fleet.vitality import judge
 
 S = InstanceState
 
@@ -55,11 +52,54 @@ def plan(view: View, now: datetime, policy: Policy) -> list[Action]:
         actions += observe(view.instances, view.listing, now, policy)
     settled = {a.instance_id for a in actions if isinstance(a, End | NoteMissing)}
     live = [i for i in view.instances if not i.state.is_over and i.id not in settled]
+    ordered = _orders(view.orders, live)
+    actions += ordered
+    settled |= {a.instance_id for a in ordered if isinstance(a, Drain | Cancel)}
     for instance in live:
-        actions += _overdue(instance, view, now, policy) or _unused(instance, view, now)
-    actions += _surplus(live, view)
-    actions += _launches(view, now, policy)
+        if instance.id in settled:
+            continue
+        decided = _overdue(instance, view, now, policy) or judge(
+            instance, view.probes.get(instance.id), view.cluster_answers, now, policy
+        )
+        if decided:
+            settled.add(instance.id)
+            actions += decided
+    return actions + _sizes(view, settled, now, policy)
+
+
+def _orders(orders: Iterable[Order], live: list[Instance]) -> list[Action]:
+    actions: list[Action] = []
+    ended: set[str] = set()
+    for order in orders:
+        own = [
+            i
+            for i in live
+            if i.id not in ended and i.model == order.model and order.instance_id in (None, i.id)
+        ]
+        deeds = [deed for i in own for deed in _obey(order, i)]
+        ended |= {deed.instance_id for deed in deeds}
+        actions += [*deeds, Fulfil(order.id, _outcome(order, len(deeds)))]
     return actions
+
+
+def _obey(order: Order, instance: Instance) -> list[Drain | Cancel]:
+    words = f"an administrator's order to {order.kind}"
+    if order.kind is OrderKind.RETRY or instance.state is S.STOPPING:
+        return []
+    if order.kind is OrderKind.DRAIN and instance.state in (S.READY, S.UNREADY):
+        return [Drain(instance.id, EndReason.OPERATOR, words)]
+    if order.kind is OrderKind.DRAIN and instance.state is S.DRAINING:
+        return []
+    return [Cancel(instance.id, instance.job_id, EndReason.OPERATOR, words)]
+
+
+def _outcome(order: Order, deeds: int) -> str:
+    if order.kind is OrderKind.RETRY:
+        return "its failed launches are forgotten"
+    done = "is being drained" if order.kind is OrderKind.DRAIN else "is being stopped"
+    if deeds > 1:
+        return f"{deeds} instances: each {done}"
+    return f"one instance {done}" if deeds else "there was no instance to end"
 
 
 def _overdue(instance: Instance, view: View, now: datetime, policy: Policy) -> list[Action]:
@@ -82,94 +122,38 @@ def _overdue(instance: Instance, view: View, now: datetime, policy: Policy) -> l
     return []
 
 
-def _unused(instance: Instance, view: View, now: datetime) -> list[Action]:
-    deployment = view.deployments.get(instance.model)
-    if deployment is None:
-        return _stop_unwanted(instance)
-    if instance.state is not S.READY or deployment.min_instances > 0:
-        return []
-    if deployment.idle_timeout_s is None or instance.load.running or instance.load.waiting:
-        return []
-    uses = (instance.ready_at, instance.active_at, view.demand.get(instance.model))
-    last_use = max((at for at in uses if at is not None), default=instance.state_since)
-    if _seconds(last_use, now) <= deployment.idle_timeout_s:
-        return []
-    return [Drain(instance.id, EndReason.IDLE)]
-
-
-def _stop_unwanted(instance: Instance) -> list[Action]:
-    """Its model left the catalog, or has enough without it."""
-    if instance.state in (S.READY, S.UNREADY):
-        return [Drain(instance.id, EndReason.SCALED_DOWN)]
-    if instance.state in (S.PENDING, S.STARTING):
-        return [Cancel(instance.id, instance.job_id, EndReason.SCALED_DOWN)]
-    return []
-
-
-def _surplus(live: list[Instance], view: View) -> list[Action]:
-    """Above max_instances (a requeued job came back beside its successor, the catalog changed):
-    those that are nearest to serving stay."""
+def _sizes(view: View, settled: set[str], now: datetime, policy: Policy) -> list[Action]:
+    """The actions of `size` for each model; the launches of all together within the rate."""
+    crews: dict[str, list[Instance]] = {}
+    for instance in view.instances:
+        if not instance.state.is_over:
+            crews.setdefault(instance.model, []).append(instance)
     actions: list[Action] = []
-    for model, deployment in view.deployments.items():
-        present = [i for i in live if i.model == model and i.state.is_present]
-        present.sort(key=lambda i: (NEAREST_TO_READY.index(i.state), i.created_at))
-        for instance in present[deployment.max_instances :]:
-            actions += _stop_unwanted(instance)
+    allowance = _launch_allowance(view, now, policy)
+    for model in {**view.deployments, **crews}:
+        crew = Crew(
+            view.deployments.get(model),
+            tuple(crews.get(model, ())),
+            frozenset(settled),
+            view.history.get(model, ()),
+            view.telemetry,
+            view.demand.get(model),
+            view.retried.get(model),
+            view.cluster_answers,
+        )
+        changes, launches = size(crew, now, policy)
+        actions += [*changes, *launches[:allowance]]
+        allowance -= len(launches[:allowance])
     return actions
 
 
-def _launches(view: View, now: datetime, policy: Policy) -> list[Action]:
+def _launch_allowance(view: View, now: datetime, policy: Policy) -> int:
     if not view.cluster_answers:
-        return []
-    present = {i.model for i in view.instances if i.state.is_present}
-    return [
-        Launch(model)
-        for model, deployment in view.deployments.items()
-        if model not in present
-        and _is_wanted(deployment, view, now, policy)
-        and now >= next_launch_at(view.history.get(model, ()), policy, now)
-    ]
-
-
-def _is_wanted(deployment: Deployment, view: View, now: datetime, policy: Policy) -> bool:
-    if deployment.max_instances == 0:
-        return False
-    if deployment.min_instances > 0:
-        return True
-    asked_at = view.demand.get(deployment.name)
-    if asked_at is None or _seconds(asked_at, now) > policy.demand_ttl_s:
-        return False
-    # What was asked while an instance still served is met: its going is no reason for another.
-    return all(asked_at > left_at for left_at in _departures(deployment.name, view))
-
-
-def _departures(model: str, view: View) -> list[datetime]:
-    """When the model's last instances that had served stopped doing so."""
-    leaving = [i for i in view.instances if i.model == model and not i.state.is_present]
-    return [
-        i.ended_at or i.state_since
-        for i in (*leaving, *view.history.get(model, ())[:1])
-        if i.ready_at is not None
-    ]
-
-
-def failed_launches(history: tuple[Instance, ...]) -> tuple[Instance, ...]:
-    """The unbroken run of failed launches at the head of a model's history (newest first)."""
-    failures: list[Instance] = []
-    for instance in history:
-        if instance.end_reason not in LAUNCH_FAILURES or instance.ready_at is not None:
-            break
-        failures.append(instance)
-    return tuple(failures)
-
-
-def next_launch_at(history: tuple[Instance, ...], policy: Policy, now: datetime) -> datetime:
-    """When the model may be launched again: at once, or after a delay that doubles per failure."""
-    failures = failed_launches(history)
-    if not failures or failures[0].ended_at is None:
-        return now
-    delay_s = policy.backoff_base_s * 2 ** min(len(failures) - 1, 16)
-    return failures[0].ended_at + timedelta(seconds=min(delay_s, policy.backoff_cap_s))
+        return 0
+    ended = (i for instances in view.history.values() for i in instances)
+    known = {i.id: i.created_at for i in (*view.instances, *ended)}
+    recent = sum(_seconds(at, now) < 60 for at in known.values())
+    return max(0, policy.launches_per_minute - recent)
 
 
 def _seconds(since: datetime, now: datetime) -> float:

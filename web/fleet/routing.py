@@ -26,6 +26,8 @@ class Target:
     instance_id: str
     netloc: str  # node:port
     engine_key: str
+    # Its job's walltime, epoch seconds.
+    ends_at: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def build_snapshot(
     engine_key_of: Callable[[Instance], str],
     now: datetime,
     policy: Policy,
+    retried: Mapping[str, datetime] = {},
 ) -> Snapshot:
+    """`retried`: when an administrator last had a model's failed launches forgotten."""
     by_model: dict[str, list[Instance]] = {}
     for instance in live:
         by_model.setdefault(instance.model, []).append(instance)
@@ -61,7 +65,14 @@ def build_snapshot(
         route = Route(
             deployment,
             tuple(_target(i, engine_key_of) for i in own if i.is_routable),
-            describe(own, history.get(deployment.name, ()), now, policy),
+            describe(
+                own,
+                history.get(deployment.name, ()),
+                now,
+                policy,
+                deployment.fingerprint,
+                retried.get(deployment.name),
+            ),
         )
         names.append(deployment.name)
         for name in (deployment.name, *deployment.aliases):
@@ -76,18 +87,22 @@ def choose(
     excluded: Collection[str] = (),
     cap: int | None = None,
     affinity: bytes | None = None,
+    until: float = -math.inf,
 ) -> Target | None:
     """The target with the least load; None when none may take one more request.
 
     `load` counts requests by instance. With `affinity` the same bytes lead to the same target as
     long as that has its fair share at most (consistent hashing with bounded loads, by rendezvous:
-    a target that comes or goes moves only its own share of the keys).
+    a target that comes or goes moves only its own share of the keys). A target whose job ends
+    before `until` (epoch seconds) is taken only when all do: a long answer would be cut there.
     """
     open_targets = [
         t
         for t in targets
         if t.instance_id not in excluded and (cap is None or load.get(t.instance_id, 0) < cap)
     ]
+    if len(open_targets) > 1:
+        open_targets = [t for t in open_targets if t.ends_at > until] or open_targets
     if affinity is None or len(open_targets) < 2:
         return min(open_targets, key=lambda t: load.get(t.instance_id, 0), default=None)
     total = sum(load.get(t.instance_id, 0) for t in open_targets)
@@ -101,4 +116,6 @@ def _rank(affinity: bytes, target: Target) -> bytes:
 
 
 def _target(instance: Instance, engine_key_of: Callable[[Instance], str]) -> Target:
-    return Target(instance.id, f"{instance.node}:{instance.port}", engine_key_of(instance))
+    ends_at = instance.walltime_end.timestamp() if instance.walltime_end else math.inf
+    netloc = f"{instance.node}:{instance.port}"
+    return Target(instance.id, netloc, engine_key_of(instance), ends_at)

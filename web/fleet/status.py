@@ -1,12 +1,12 @@
 """What is true of a model just now, for people: the 503, /v1/models, the CLI. Pure."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from slurm.jobs import JobState, explain
-from web.fleet.planner import failed_launches, next_launch_at
+from web.fleet.failures import LaunchRecord, launch_record
 from web.fleet.policy import Policy
 from web.fleet.states import NEAREST_TO_READY, Instance, InstanceState
 
@@ -50,7 +50,11 @@ class ModelStatus:
     typical_load_s: float | None = None
     # The job waits for something that waiting alone will never bring.
     hopeless: bool = False
+    # How long its jobs waited in the queue lately.
+    typical_wait_s: float | None = None
     failures: int = 0
+    # Not launched again until its catalog entry changes or an administrator says so.
+    given_up: bool = False
     next_launch_at: datetime | None = None
     max_model_len: int | None = None
 
@@ -60,37 +64,41 @@ def describe(
     history: tuple[Instance, ...],
     now: datetime,
     policy: Policy,
+    fingerprint: str = "",
+    retried_at: datetime | None = None,
 ) -> ModelStatus:
     """The status of a model from its live instances and its ended ones (newest first)."""
-    load_s = typical_load_s((*live, *history))
-    length = next((i.max_model_len for i in (*live, *history) if i.max_model_len), None)
-    failures = failed_launches(history)
+    record = launch_record(history, fingerprint, retried_at, now, policy)
     if live:
         nearest = min(live, key=lambda i: NEAREST_TO_READY.index(i.state))
-        return _of_instance(nearest, live, load_s, len(failures), length)
-    if failures:
-        last = failures[0]
-        return ModelStatus(
-            Phase.FAILING,
-            job_id=last.job_id,
-            reason=str(last.end_reason),
-            words=last.detail,
-            typical_load_s=load_s,
-            failures=len(failures),
-            next_launch_at=next_launch_at(history, policy, now),
-            max_model_len=length,
-        )
+        status = _of_instance(nearest, live, typical_load_s((*live, *history)))
+    elif record.failures:
+        status = _of_failures(record)
+    else:
+        status = ModelStatus(Phase.COLD, words=_last_end(history))
+    return replace(
+        status,
+        typical_load_s=typical_load_s((*live, *history)),
+        typical_wait_s=typical_wait_s((*live, *history)),
+        failures=len(record.failures),
+        max_model_len=next((i.max_model_len for i in (*live, *history) if i.max_model_len), None),
+    )
+
+
+def _of_failures(record: LaunchRecord) -> ModelStatus:
+    last = record.failures[0]
     return ModelStatus(
-        Phase.COLD, words=_last_end(history), typical_load_s=load_s, max_model_len=length
+        Phase.FAILING,
+        job_id=last.job_id,
+        reason=str(last.end_reason),
+        words=last.detail,
+        given_up=record.given_up,
+        next_launch_at=None if record.given_up else record.next_at,
     )
 
 
 def _of_instance(
-    nearest: Instance,
-    live: tuple[Instance, ...],
-    load_s: float | None,
-    failures: int,
-    length: int | None,
+    nearest: Instance, live: tuple[Instance, ...], load_s: float | None
 ) -> ModelStatus:
     waiting = nearest.state is S.PENDING
     explanation = explain(_job_state(nearest), nearest.slurm_reason) if waiting else None
@@ -104,9 +112,6 @@ def _of_instance(
         estimated_start=nearest.estimated_start if waiting else None,
         estimated_ready=_estimated_ready(nearest, load_s),
         starting_since=nearest.running_since,
-        typical_load_s=load_s,
-        failures=failures,
-        max_model_len=length,
     )
 
 
@@ -116,6 +121,16 @@ def typical_load_s(instances: tuple[Instance, ...]) -> float | None:
         (i.ready_at - i.running_since).total_seconds()
         for i in instances
         if i.ready_at is not None and i.running_since is not None
+    ]
+    return statistics.median(times) if times else None
+
+
+def typical_wait_s(instances: tuple[Instance, ...]) -> float | None:
+    """The median time in the queue of the instances whose jobs began to run."""
+    times = [
+        (i.running_since - i.created_at).total_seconds()
+        for i in instances
+        if i.running_since is not None
     ]
     return statistics.median(times) if times else None
 

@@ -3,23 +3,23 @@
 from datetime import UTC, datetime
 
 from web.errors import ModelStarting, ModelUnavailable, NotRoutable
-from web.fleet.policy import Policy
 from web.fleet.status import ModelStatus, Phase
 
 # Stock clients ignore anything longer (openai-python up to 2.30, openai-node 7.5).
 MAX_RETRY_AFTER_S = 60
 _POLL_S = {Phase.COLD: 3, Phase.SUBMITTING: 3, Phase.STOPPING: 5, Phase.STARTING: 5}
 QUEUE_POLL_S = 30
+FOR_ADMINISTRATORS = (
+    "It is not tried again by itself: tell the administrators of this gateway, who can correct the "
+    "model's entry or say `kscope models retry`."
+)
 KEEP_TRYING = "Please retry your request after a brief wait; it is served as soon as the model is."
 
 
-def cold_error(model: str, status: ModelStatus, now: datetime, policy: Policy) -> NotRoutable:
+def cold_error(model: str, status: ModelStatus, now: datetime) -> NotRoutable:
     extra = _extra(status)
-    given_up = (
-        status.phase is Phase.FAILING and status.failures >= policy.failures_before_unavailable
-    )
-    if given_up or status.hopeless:
-        message = f"{_what(model, status, now)} Tell the administrators of this gateway."
+    if status.given_up or status.hopeless:
+        message = f"{_what(model, status, now)} {FOR_ADMINISTRATORS}"
         return ModelUnavailable(message, extra=extra)
     message = " ".join(filter(None, (_what(model, status, now), _estimate(status), KEEP_TRYING)))
     return ModelStarting(message, retry_after_s=retry_after_s(status, now), extra=extra)
@@ -71,7 +71,7 @@ def _estimate(status: ModelStatus) -> str:
         parts.append(
             f"It is expected to start at {_clock_time(start)}."
             if start
-            else "There is no estimate of its start yet."
+            else f"There is no estimate of its start yet.{_usual_wait(status)}"
         )
     if status.estimated_ready:
         parts.append(
@@ -80,6 +80,19 @@ def _estimate(status: ModelStatus) -> str:
     if status.phase is Phase.FAILING and status.next_launch_at:
         parts.append(f"The next try is at {_clock_time(status.next_launch_at)}.")
     return " ".join(parts)
+
+
+def _usual_wait(status: ModelStatus) -> str:
+    wait_s = status.typical_wait_s
+    return f" Its last jobs waited {_duration(wait_s)} in the queue." if wait_s else ""
+
+
+def _duration(seconds: float) -> str:
+    """A length of time as people say it: `40 s`, `5 min`, `3 h 20 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _extra(status: ModelStatus) -> dict[str, object]:

@@ -24,7 +24,6 @@ from web.errors import (
 )
 from web.fleet import routing
 from web.fleet.outlook import Outlook
-from web.fleet.policy import Policy
 from web.fleet.routing import Snapshot, Target, choose
 from web.identity.keys import Principal
 from web.identity.permissions import may_use
@@ -46,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 class Forwarder:
-    def __init__(  # noqa: PLR0917 - made in one place only, the composition root
+    def __init__(
         self,
         pool: EnginePool,
         standing: Standing,
@@ -55,7 +54,6 @@ class Forwarder:
         book: ResponseBook,
         record: Recorder,
         clock: Callable[[], datetime],
-        policy: Policy,
         max_concurrent: int,
     ) -> None:
         self._pool = pool
@@ -65,7 +63,6 @@ class Forwarder:
         self._book = book
         self._record = record
         self._clock = clock
-        self._policy = policy
         self._max_concurrent = max_concurrent
         # instance -> its engine's system_fingerprint, learned from its answers (see `unasked`).
         self._fingerprints: dict[str, bytes] = {}
@@ -77,7 +74,7 @@ class Forwarder:
         target = self._choose(route, inquiry, excluded=())
         if target is None:
             self._demand.note_cold(route.deployment.name)
-            raise cold_error(model, route.status, self._clock(), self._policy)
+            raise cold_error(model, route.status, self._clock())
         return self.forward_to(target, route, inquiry)
 
     def forward_kept(self, response_id: str, inquiry: Inquiry) -> Answer:
@@ -126,6 +123,7 @@ class Forwarder:
             excluded=standing.ejected.union(excluded) if excluded else standing.ejected,
             cap=route.deployment.max_requests,
             affinity=_affinity(route.deployment, inquiry),
+            until=time.time() + route.deployment.drain_timeout_s,
         )
         if target is None and not excluded:
             raise self._none_open(route)

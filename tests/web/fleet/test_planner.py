@@ -40,7 +40,7 @@ def test_a_model_with_max_instances_zero_is_never_launched():
 
 @pytest.mark.parametrize("state", [S.SUBMITTING, S.PENDING, S.STARTING, S.READY, S.UNREADY])
 def test_an_instance_on_its_way_counts_as_present(state):
-    assert planned(view(instance(state), demand=ASKED)) == []
+    assert planned(view(instance(state, state_since=ago(5)), demand=ASKED)) == []
 
 
 @pytest.mark.parametrize("state", [S.DRAINING, S.STOPPING])
@@ -198,10 +198,10 @@ def failed(seconds_ago, reason=EndReason.CRASHED):
 
 
 def test_a_failed_launch_is_retried_after_a_pause_that_doubles():
-    once, thrice = (failed(20),), (failed(20),) * 3
+    once, twice = (failed(20),), (failed(20),) * 2
     assert planned(view(demand=ASKED, history={"m": once})) == [Launch("m")]
-    assert planned(view(demand=ASKED, history={"m": thrice})) == []
-    assert planned(view(demand=ASKED, history={"m": (failed(61),) * 3})) == [Launch("m")]
+    assert planned(view(demand=ASKED, history={"m": twice})) == []
+    assert planned(view(demand=ASKED, history={"m": (failed(31),) * 2})) == [Launch("m")]
 
 
 def test_an_end_from_outside_costs_no_pause():

@@ -15,7 +15,7 @@ S = InstanceState
 
 
 def told(*live, history=()):
-    return cold_error("m", describe(live, history, NOW, POLICY), NOW, POLICY)
+    return cold_error("m", describe(live, history, NOW, POLICY), NOW)
 
 
 def queued(reason, **changes):
