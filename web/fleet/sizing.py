@@ -106,11 +106,18 @@ def _relieve(
         serves = instance.state is S.READY
         if ready - serves >= target:
             ready -= serves
-            actions.append(Drain(instance.id, EndReason.REPLACED, "its successor is ready"))
+            actions.append(_farewell(instance, staying, target))
         elif is_last_call(instance, deployment, now):
             ready -= serves
             actions.append(Drain(instance.id, EndReason.WALLTIME, "its time limit is near"))
     return actions
+
+
+def _farewell(instance: Instance, staying: list[Instance], target: int) -> Drain:
+    """Why one that was to be succeeded goes: for its successor, or because none is wanted."""
+    if any(i.state is S.READY for i in staying):
+        return Drain(instance.id, EndReason.REPLACED, "its successor is ready")
+    return Drain(instance.id, EndReason.SCALED_DOWN if target else EndReason.IDLE)
 
 
 def _dismissals(
