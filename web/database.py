@@ -5,20 +5,33 @@ SQLite runs in WAL, so readers never wait; a write transaction takes its lock at
 half-way with SQLITE_BUSY.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Engine, String, create_engine, event, select
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    String,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from web.clock import ServerClock, utc_now
+
 BUSY_TIMEOUT_S = 5
+IDLE_TRANSACTION_S = 5
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 StorageError = SQLAlchemyError
@@ -90,6 +103,25 @@ class Database:
             rows = connection.execute(select(Version.name, Version.value))
             return {row.name: row.value for row in rows}
 
+    def clock(self) -> Callable[[], datetime]:
+        """What time it is, aware and in UTC, for all hosts that share this database alike.
+
+        By PostgreSQL's own clock; by this host's with SQLite, which no second host can share.
+        The callable never raises, from any thread, and waits for the server only until the first
+        answer (`web.clock.ServerClock`).
+        """
+        return ServerClock(self._server_time) if self._is_postgresql else utc_now
+
+    def _server_time(self) -> datetime:
+        with self._engine.connect() as connection:
+            # now() would be the start of the transaction.
+            told: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            return told
+
+    @property
+    def _is_postgresql(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
+
     def migrate(self) -> None:
         """Bring the schema to the newest revision; safe to call from several hosts at once."""
         # Only here: it takes longer to import than all the rest, and most processes never migrate.
@@ -118,18 +150,38 @@ def bump(session: Session, topic: str) -> None:
 
 def _wait_for_other_migrations(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        # However long the others take, and however long one revision of ours.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         # Any constant will do as long as all gateways use the same: "kscope" in base 36.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1256093870)")
 
 
 def _create_engine(url: str, durable: bool) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+        return _create_postgresql_engine(url)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
     synchronous = "FULL" if durable else "NORMAL"
     event.listen(engine, "connect", partial(_prepare_sqlite_connection, synchronous))
     event.listen(engine, "begin", _begin_sqlite_transaction)
     return engine
+
+
+def _create_postgresql_engine(url: str) -> Engine:
+    patience = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=patience)
+    event.listen(engine, "connect", _prepare_postgresql_connection)
+    return engine
+
+
+def _prepare_postgresql_connection(connection: Any, _record: object) -> None:
+    # A process that is paused within a transaction, or whose host is gone, would keep its locks,
+    # and with them the fleet lock, for as long as TCP believes in it. By SET, because connection
+    # poolers refuse what is sent as start-up options.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_S}s'")
+        cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_S}s'")
+    connection.commit()
 
 
 def _prepare_sqlite_connection(synchronous: str, connection: Any, _record: object) -> None:
