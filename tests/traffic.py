@@ -91,8 +91,9 @@ class Traffic:
         self._chance = random.Random(20261120)
         self._longest = ""
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._work, name="traffic", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._all()), name="traffic", daemon=True
+        )
         self.parallel = parallel
         self.counts = Counts()
 
@@ -135,12 +136,6 @@ class Traffic:
             f"{dict(c.instances)}, {len(c.failures)} failed: {told}"
         )
 
-    def _work(self) -> None:
-        try:
-            self._loop.run_until_complete(self._all())
-        finally:
-            self._loop.close()
-
     async def _all(self) -> None:
         async with openai.AsyncOpenAI(
             base_url=self._url,
@@ -151,7 +146,7 @@ class Traffic:
             while self.parallel >= 0:
                 for number in range(self.parallel):
                     if number not in self._tasks or self._tasks[number].done():
-                        self._tasks[number] = self._loop.create_task(self._insist(client, number))
+                        self._tasks[number] = asyncio.create_task(self._insist(client, number))
                 # How soon a new number of clients holds.
                 await asyncio.sleep(0.05)
             await asyncio.gather(*self._tasks.values())
@@ -173,7 +168,7 @@ class Traffic:
             begun = raw.headers[INSTANCE]
             answer = await _read(raw.parse()) if is_stream else _whole(raw.parse())
             self._check(answer, tokens)
-        except Exception as error:  # noqa: BLE001 - whatever a client's program would see
+        except Exception as error:  # whatever a client's program would see
             words = f"{type(error).__name__}: {error}"
             now = time.monotonic()
             self.counts.failures.append(Failure(asked_at, now, words, is_stream, begun))

@@ -58,6 +58,8 @@ def new_gateway(slurm: SlurmKit, tmp_path: Path) -> Iterator[GatewayMaker]:
         return made[-1]
 
     yield make
+    # A test that failed may have left it paused; what follows asks it.
+    slurm.resume_controller()
     for gateway in made:
         gateway.kill9()
         # Shown by pytest when the test failed, and only then.

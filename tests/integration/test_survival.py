@@ -10,14 +10,16 @@ from tests.integration.kit.login import make_key, write_known_hosts
 from tests.integration.serving import (
     MESSAGES,
     MODEL,
-    chat,
     only_job,
     refusal,
     wait_until_served,
 )
+from tests.traffic import Traffic
 from tests.waiting import wait_until
 
-SILENCE_S = 15
+PARALLEL = 4
+SLURMCTLD_STOPPED_S = 30.0
+SSHD_STOPPED_S = 60.0
 # sbatch gives up after ten seconds without an answer, and the job may exist all the same.
 SBATCH_GIVES_UP_S = 12
 
@@ -80,27 +82,29 @@ def test_a_graceful_stop_ends_all_processes_and_leaves_the_jobs_running(
     assert only_job(slurm) == job
 
 
-def test_serving_goes_on_while_slurm_is_silent_and_nothing_is_ended_or_launched(
+def test_slurmctld_stopped_ends_and_launches_nothing_and_no_request_fails(
     slurm: SlurmKit, gateway: Gateway
 ):
     wait_until_served(gateway)
-    job, instance = only_job(slurm), instance_serving(gateway)
+    jobs, instance = slurm.squeue(), instance_serving(gateway)
     wait_until(lambda: is_ready(gateway), what="/ready before")
 
-    slurm.pause_controller()
-    with ThreadPoolExecutor(1) as pool:
-        stream = pool.submit(stream_for, gateway, SILENCE_S)
-        silent_until = time.monotonic() + SILENCE_S
-        while time.monotonic() < silent_until:
-            assert chat(gateway)
-            time.sleep(0.5)
+    with Traffic(gateway, MODEL, PARALLEL) as traffic, ThreadPoolExecutor(1) as pool:
+        slurm.pause_controller()
+        silent_until = time.monotonic() + SLURMCTLD_STOPPED_S
+        stream = pool.submit(stream_for, gateway, SLURMCTLD_STOPPED_S)
+        wait_until(lambda: not is_ready(gateway), 30, "/ready tells that the cluster is away")
+        served = traffic.counts.served
+        wait_until(lambda: time.monotonic() > silent_until, SLURMCTLD_STOPPED_S + 1)
+        assert traffic.counts.served > served + SLURMCTLD_STOPPED_S / 2, traffic.words()
+        slurm.resume_controller()
         assert stream.result(30) == "length"
-    wait_until(lambda: not is_ready(gateway), what="/ready tells that the cluster is away")
-    slurm.resume_controller()
+        wait_until(lambda: is_ready(gateway), 40, "/ready again")
+        traffic.wait_for(PARALLEL)
 
-    wait_until(lambda: is_ready(gateway), 30, "/ready again")
-    assert instance_serving(gateway) == instance
-    assert only_job(slurm) == job
+    assert not traffic.failures, traffic.words()
+    assert traffic.instances == [instance]
+    assert slurm.squeue() == jobs
 
 
 def test_an_sbatch_that_nobody_answered_ends_in_one_job(slurm: SlurmKit, gateway: Gateway):
@@ -117,21 +121,27 @@ def test_an_sbatch_that_nobody_answered_ends_in_one_job(slurm: SlurmKit, gateway
     assert {job["id"] for job in slurm.squeue()} - earlier == {only_job(slurm)["id"]}
 
 
-def test_serving_goes_on_while_the_login_node_is_away(slurm: SlurmKit, gateway: Gateway):
+def test_sshd_stopped_ends_and_launches_nothing_and_no_request_fails(
+    slurm: SlurmKit, gateway: Gateway
+):
     wait_until_served(gateway)
-    job = only_job(slurm)
+    jobs, instance = slurm.squeue(), instance_serving(gateway)
 
-    slurm.kill_sshd()
-    wait_until(lambda: not is_ready(gateway), 60, "/ready tells that the login node is away")
-    # More failed looks than it takes successful ones without a job to give the job up.
-    wait_until(lambda: gateway.log_text().count(NO_VIEW) >= 4, 60, "four failed looks")
-    assert chat(gateway)
-    assert only_job(slurm) == job
-    slurm.start_sshd()
+    with Traffic(gateway, MODEL, PARALLEL) as traffic:
+        slurm.kill_sshd()
+        away_until = time.monotonic() + SSHD_STOPPED_S
+        wait_until(lambda: not is_ready(gateway), 60, "/ready tells that the login node is away")
+        wait_until(lambda: time.monotonic() > away_until, SSHD_STOPPED_S + 1)
+        # More failed looks than it takes successful ones without a job to give the job up.
+        assert gateway.log_text().count(NO_VIEW) >= 4
+        slurm.start_sshd()
+        wait_until(lambda: is_ready(gateway), 70, "/ready again")
+        traffic.wait_for(PARALLEL)
 
-    wait_until(lambda: is_ready(gateway), 70, "/ready again")
-    assert chat(gateway)
-    assert only_job(slurm) == job
+    assert not traffic.failures, traffic.words()
+    assert traffic.counts.served > SSHD_STOPPED_S, traffic.words()
+    assert traffic.instances == [instance]
+    assert slurm.squeue() == jobs
 
 
 def test_a_wrong_host_key_is_refused_before_login_and_told_by_ready(

@@ -8,6 +8,9 @@ from pathlib import Path
 NODES = ("gpu1", "gpu2", "gpu3")
 GPUS_PER_NODE = 2
 PARTITION = "gpu"
+# Over the same nodes; its jobs take the place of those in PARTITION, after a grace.
+URGENT = "urgent"
+GRACE_S = 10
 # Below the kernel's ephemeral ports and below the range where engines listen.
 PORTS = range(17100, 19900)
 
@@ -41,7 +44,11 @@ SlurmctldTimeout=120
 SlurmdTimeout=300
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=1
-PartitionName={partition} Nodes=gpu[1-3] Default=YES MaxTime=08:00:00 State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName={partition} Nodes=gpu[1-3] Default=YES MaxTime=08:00:00 State=UP PriorityTier=1 \
+  GraceTime={grace_s}
+PartitionName={urgent} Nodes=gpu[1-3] MaxTime=08:00:00 State=UP PriorityTier=10 PreemptMode=OFF
 """
 _NODE = (
     "NodeName={name} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} "
@@ -85,7 +92,13 @@ def choose_ports() -> Ports:
 
 
 def slurm_conf(folder: Path, ports: Ports) -> str:
-    head = _SLURM_CONF.format(folder=folder, controller_port=ports.controller, partition=PARTITION)
+    head = _SLURM_CONF.format(
+        folder=folder,
+        controller_port=ports.controller,
+        partition=PARTITION,
+        urgent=URGENT,
+        grace_s=GRACE_S,
+    )
     # Slurm resolves the partition's nodes at the end: their order in the file does not matter.
     return head + "".join(
         _NODE.format(name=name, port=port, gpus=GPUS_PER_NODE) for name, port in ports.nodes.items()

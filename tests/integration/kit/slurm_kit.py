@@ -1,7 +1,9 @@
 """A small Slurm cluster with a login node, for tests: real daemons, one machine, one session."""
 
 import shutil
+import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.integration.kit import configuration as conf
@@ -90,6 +92,16 @@ class SlurmKit:
         )
         return ids
 
+    def sbatch_urgent(self, node: str) -> str:
+        """A job that wants the whole node at once; whatever runs there is preempted for it."""
+        where = [f"--partition={conf.URGENT}", f"--nodelist={node}"]
+        return self._submit_filler(conf.GPUS_PER_NODE, *where)
+
+    def release(self, job_id: str) -> None:
+        """Let a requeued job start at once: Slurm holds it back for two minutes (cred_expire)."""
+        with suppress(subprocess.CalledProcessError):
+            self.daemons.run("scontrol", "update", f"JobId={job_id}", "StartTime=now")
+
     def scancel(self, *job_ids: str) -> None:
         self.daemons.run("scancel", *job_ids)
 
@@ -137,6 +149,6 @@ class SlurmKit:
     def start_node(self, node: str) -> None:
         self.daemons.nodes[node].start()
 
-    def _submit_filler(self, gpus: int) -> str:
-        options = ["--parsable", "-J", "filler", "-o", "/dev/null", f"--gres=gpu:{gpus}"]
+    def _submit_filler(self, gpus: int, *where: str) -> str:
+        options = ["--parsable", "-J", "filler", "-o", "/dev/null", f"--gres=gpu:{gpus}", *where]
         return self.daemons.run("sbatch", *options, stdin=_FILLER).stdout.strip().split(";")[0]
