@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 from flask import Flask, Response, g, request
@@ -9,7 +11,6 @@ from werkzeug.exceptions import HTTPException
 
 from web.background import Background
 from web.catalog.file import CatalogFile
-from web.clock import utc_now
 from web.config import Settings
 from web.database import Database, StorageError
 from web.demand.notebook import DemandNotebook
@@ -46,13 +47,14 @@ log = logging.getLogger(__name__)
 def create_app(settings: Settings) -> Flask:
     """The WSGI application; `app.extensions["kscope"]` is its `Background`, not yet started."""
     database = Database(settings.database_url, durable=False)
+    clock = database.clock()
     secrets = Secrets(settings.data_dir)
     catalog = CatalogFile.for_settings(settings)
     store = InstanceStore(database)
-    outlook = Outlook(database, store, catalog, secrets, utc_now, POLICY)
-    authenticator = Authenticator(KeyStore(database, secrets), utc_now)
-    desk = CallbackDesk(store, secrets, utc_now, settings.max_num_historic_records)
-    readiness = Readiness(database, store, catalog, utc_now, settings.min_update_interval_s)
+    outlook = Outlook(database, store, catalog, secrets, clock, POLICY)
+    authenticator = Authenticator(KeyStore(database, secrets), clock)
+    desk = CallbackDesk(store, secrets, clock, settings.max_num_historic_records)
+    readiness = Readiness(database, store, catalog, clock, settings.min_update_interval_s)
 
     app = Flask(__name__, static_folder=None)
     # A path is ours or it is not: no redirect to a cleaner spelling, clients would drop the body.
@@ -64,7 +66,7 @@ def create_app(settings: Settings) -> Flask:
     _add_health(app, readiness)
     _add_request_ids(app)
     _add_error_handlers(app)
-    _add_data_path(app, settings, database, store, outlook, authenticator)
+    _add_data_path(app, settings, database, clock, store, outlook, authenticator)
     return app
 
 
@@ -72,6 +74,7 @@ def _add_data_path(
     app: Flask,
     settings: Settings,
     database: Database,
+    clock: Callable[[], datetime],
     store: InstanceStore,
     outlook: Outlook,
     authenticator: Authenticator,
@@ -85,8 +88,8 @@ def _add_data_path(
         )
     )
     standing = Standing()
-    demand = DemandNotebook(DemandStore(database), utc_now)
-    book = ResponseBook(ResponseStore(database), utc_now)
+    demand = DemandNotebook(DemandStore(database), clock)
+    book = ResponseBook(ResponseStore(database), clock)
     forwarder = Forwarder(
         pool,
         standing,
@@ -94,7 +97,7 @@ def _add_data_path(
         demand,
         book,
         keep_no_account,
-        utc_now,
+        clock,
         settings.max_concurrent_requests,
     )
     room = WaitingRoom(forwarder, outlook, settings.max_held_requests, settings.max_wait_s)

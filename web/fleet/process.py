@@ -8,7 +8,6 @@ from slurm.cluster import Cluster, SlurmCluster
 from slurm.local import LocalCluster
 from slurm.shell import LocalShell
 from web.catalog.file import CatalogFile
-from web.clock import utc_now
 from web.config import ClusterKind, Settings
 from web.database import Database
 from web.demand.store import DemandStore
@@ -44,6 +43,7 @@ def open_cluster(settings: Settings) -> Cluster:
 
 def build_ticker(settings: Settings, cluster: Cluster) -> Ticker:
     database = Database(settings.database_url)
+    clock = database.clock()
     lock = FleetLock(database, holder_name(), LOCK_LIFE_S)
     reconciler = Reconciler(
         cluster,
@@ -51,10 +51,10 @@ def build_ticker(settings: Settings, cluster: Cluster) -> Ticker:
         DemandStore(database),
         CatalogFile.for_settings(settings),
         SpecWriter(settings, Secrets(settings.data_dir)),
-        utc_now,
+        clock,
         Policy(),
     )
-    return Ticker(database, lock, reconciler, utc_now, settings.min_update_interval_s)
+    return Ticker(database, lock, reconciler, clock, settings.min_update_interval_s)
 
 
 def main() -> None:
