@@ -157,7 +157,6 @@ class Forwarder:
         except BaseException as error:
             self._abandon(target, exchange, error)
             raise
-        self._standing.answered(target.instance_id)
         if status in QUOTES_REQUEST and inquiry.payload.usage_injected:
             # The engine's words may quote what only we have added: ask as the client asked.
             self._abandon(target, exchange, None)
@@ -201,6 +200,8 @@ class Forwarder:
 
         def on_end(whole: bool) -> None:
             self._standing.end(target.instance_id)
+            if whole:
+                self._standing.answered(target.instance_id)
             inquiry.payload.close()
             if tap.fingerprint is not None:
                 self._fingerprints[target.instance_id] = tap.fingerprint
@@ -227,6 +228,7 @@ class Forwarder:
             tap,
             error_dialect=dialect if is_stream else None,
             on_begin=on_begin if makes_response else None,
+            on_break=lambda: self._standing.failed(target.instance_id),
             on_end=on_end,
         )
 

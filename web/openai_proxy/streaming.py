@@ -37,14 +37,17 @@ class Relay:
         *,
         error_dialect: Dialect | None,
         on_begin: Callable[[bytes], None] | None,
+        on_break: Callable[[], None],
         on_end: Callable[[bool], None],
     ) -> None:
         """`error_dialect` is None for an answer that is no event stream; `on_begin` is told the
-        first bytes, `on_end` whether the answer's true end was reached."""
+        first bytes, `on_break` that the engine stopped in the middle (a client's departure is not
+        told), `on_end` whether the answer's true end was reached."""
         self._exchange = exchange
         self._tap = tap
         self._error_dialect = error_dialect
         self._on_begin = on_begin
+        self._on_break = on_break
         self._on_end: Callable[[bool], None] | None = on_end
         self._whole = False
 
@@ -63,6 +66,7 @@ class Relay:
         except EngineFailed as failure:
             if not self._exchange.aborted:
                 log.warning("an answer broke off: %s", failure)
+                self._on_break()
                 if held := self._tap.break_off():
                     yield held
                 if self._error_dialect is not None:
