@@ -17,12 +17,11 @@ from tests.integration.serving import (
     simulated,
     wait_until_served,
 )
-from tests.integration.timeline import ended
+from tests.integration.timeline import ended, failed_launches
 from tests.traffic import Asking, Failure, Traffic
 from tests.waiting import wait_until
 from web.config import Settings
 from web.fleet.launch import worker_token
-from web.fleet.planner import failed_launches
 from web.secrets import Secrets
 
 # A client that waits for as long as it takes, by nothing but its own retries.
@@ -88,7 +87,7 @@ def test_a_preempted_job_is_replaced_within_its_grace_and_no_request_fails(
 
     assert not traffic.failures, traffic.words()
     assert only_job(slurm)["id"] != job["id"]
-    assert failed_launches(ended(gateway, MODEL)) == ()
+    assert failed_launches(ended(gateway, MODEL)) == []
 
 
 def test_requeue_under_the_same_job_id_is_a_new_epoch_and_old_callbacks_are_void(
@@ -116,7 +115,7 @@ def test_requeue_under_the_same_job_id_is_a_new_epoch_and_old_callbacks_are_void
 
     assert len(cut_streams(traffic, (requeued_at, gone_at))) <= PARALLEL
     assert only_job(slurm)["id"] == job["id"]
-    assert failed_launches(ended(gateway, MODEL)) == ()
+    assert failed_launches(ended(gateway, MODEL)) == []
 
 
 def test_scancel_by_hand_ends_one_job_and_a_client_with_retries_sees_the_next(
@@ -138,7 +137,7 @@ def test_scancel_by_hand_ends_one_job_and_a_client_with_retries_sees_the_next(
     assert only_job(slurm)["id"] != job["id"]
     (gone,) = ended(gateway, MODEL)
     assert gone.job_id == job["id"]
-    assert failed_launches((gone,)) == ()
+    assert failed_launches((gone,)) == []
 
 
 def test_a_dead_node_is_out_of_rotation_within_five_seconds(slurm: SlurmKit, gateway: Gateway):

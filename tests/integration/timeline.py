@@ -1,6 +1,7 @@
 """What a test under traffic saw, moment by moment: for its assertions and for the closing note."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 
 from tests.gateway_process import REPOSITORY, Gateway
@@ -8,7 +9,7 @@ from tests.integration.kit import SlurmKit
 from tests.traffic import Traffic
 from web.config import Settings
 from web.database import Database
-from web.fleet.states import Instance
+from web.fleet.states import LAUNCH_FAILURES, Instance
 from web.fleet.store import InstanceStore
 
 EVIDENCE = REPOSITORY / ".cache/evidence"
@@ -73,3 +74,8 @@ def ended(gateway: Gateway, model: str) -> tuple[Instance, ...]:
         return InstanceStore(database).history().get(model, ())
     finally:
         database.close()
+
+
+def failed_launches(history: Iterable[Instance]) -> list[str]:
+    """How those ended that count against the model itself."""
+    return [f"{i.end_reason}: {i.detail}" for i in history if i.end_reason in LAUNCH_FAILURES]
