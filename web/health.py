@@ -6,11 +6,12 @@ from datetime import datetime
 
 from web.catalog.file import CatalogFile
 from web.database import Database, StorageError, why
+from web.fleet.pace import Look, longest_pause_s
 from web.fleet.store import InstanceStore
 from web.lock.store import holder_of
 
-# A look that takes its full time and one retry still counts as recent.
-LOOKS_BEFORE_STALE = 3
+# Two looks may fail to happen, and the third may take its full time (slurm.cluster.DEADLINE_S).
+PAUSES_BEFORE_STALE = 3
 SLOW_LOOK_S = 60.0
 
 
@@ -33,7 +34,7 @@ class Readiness:
         self._store = store
         self._catalog = catalog
         self._clock = clock
-        self._stale_after_s = LOOKS_BEFORE_STALE * look_interval_s + SLOW_LOOK_S
+        self._look_interval_s = look_interval_s
 
     def parts(self) -> dict[str, Part]:
         """Part of the gateway -> how it is. A catalog kept from before its fault still serves."""
@@ -59,8 +60,18 @@ class Readiness:
         look = self._store.last_look()
         if look is None:
             return Part(False, "the cluster has not been looked at yet")
-        if look.problem:
-            return Part(False, look.problem)
-        age_s = (self._clock() - look.tried_at).total_seconds()
-        words = f"last look {age_s:.0f} s ago, {look.duration_ms:.0f} ms"
-        return Part(age_s <= self._stale_after_s, words)
+        went = Look(look.duration_ms / 1000, ok=not look.problem)
+        pause_s = longest_pause_s(self._look_interval_s, went)
+        age_s = self._seconds_since(look.tried_at)
+        if went.ok:
+            words = f"last look {age_s:.0f} s ago, {look.duration_ms:.0f} ms"
+            return Part(age_s <= PAUSES_BEFORE_STALE * pause_s + SLOW_LOOK_S, words)
+        due = f"due within {max(0.0, pause_s - age_s):.0f} s"
+        if look.succeeded_at is None:
+            return Part(False, f"{look.problem} (the next look is {due})")
+        since_s = self._seconds_since(look.succeeded_at)
+        words = f"no look has succeeded for {since_s:.0f} s; the next one is {due}"
+        return Part(False, f"{look.problem} ({words})")
+
+    def _seconds_since(self, then: datetime) -> float:
+        return max(0.0, (self._clock() - then).total_seconds())
