@@ -9,7 +9,13 @@ from pathlib import PurePath
 
 from tests.house.tree import python_files, syntax
 
-STORAGE = ("web/database.py", "web/*/store.py", "web/*/models.py", "web/migrations/**")
+STORAGE = (
+    "web/database.py",
+    "web/*/store.py",
+    "web/*/*_store.py",
+    "web/*/models.py",
+    "web/migrations/**",
+)
 LAWS = {
     "paramiko": ("slurm/ssh.py",),
     "apscheduler": ("web/fleet/ticker.py",),

@@ -14,10 +14,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from web.errors import GatewayError
+from web.fleet.changes import moved
 from web.fleet.launch import is_worker_token
 from web.fleet.rate import PerSecond
 from web.fleet.states import NOT_OURS, EndReason, Instance, InstanceState, Load, final_state
-from web.fleet.store import InstanceStore, moved
+from web.fleet.store import InstanceStore
 from web.secrets import Secrets
 
 S = InstanceState

@@ -5,34 +5,41 @@ is logged and seen again by the next tick, which plans from what is then true.
 """
 
 import logging
-import secrets as randomness
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 
 from slurm.cluster import Cluster
-from slurm.errors import ClusterError, ShellUnavailable, SubmitRejected, SubmitUnknown
-from slurm.jobs import Job
+from slurm.errors import ClusterError
 from slurm.script import instance_id_of
 from web.catalog.file import CatalogFile
 from web.demand.store import DemandStore
-from web.fleet.actions import Action, Cancel, CancelJob, Drain, End, Launch, Note, NoteMissing
+from web.fleet.actions import Action, Cancel, CancelJob, Drain, End, Fulfil, Launch, Suspect, Trust
+from web.fleet.changes import Deed, ForbiddenMove, after
+from web.fleet.evidence import Probe
 from web.fleet.launch import SpecWriter
-from web.fleet.observation import Listing, state_after
+from web.fleet.launching import Launcher
+from web.fleet.observation import Listing
+from web.fleet.orphans import orphans_in, unwanted
 from web.fleet.pace import Look
 from web.fleet.planner import View, plan
 from web.fleet.policy import Policy
-from web.fleet.states import EndReason, Instance, InstanceState
-from web.fleet.store import FleetStore, ForbiddenMove, moved
+from web.fleet.seal import is_sealed_by_us
+from web.fleet.states import Instance
+from web.fleet.store import FleetStore
 
-S = InstanceState
-ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+# Load is judged from a sample at or before the beginning of its window: some heartbeats earlier.
+HEARTBEATS_BEFORE_WINDOW = 3
 
 log = logging.getLogger(__name__)
 
 
 class Reconciler:
+    """`probes` tells what came of asking instances for a token, by instance.
+
+    `looked` is how the last look at the cluster went.
+    """
+
     def __init__(
         self,
         cluster: Cluster,
@@ -42,6 +49,7 @@ class Reconciler:
         writer: SpecWriter,
         clock: Callable[[], datetime],
         policy: Policy,
+        probes: Callable[[], Mapping[str, Probe]] = dict,
     ) -> None:
         self._cluster = cluster
         self._store = store
@@ -50,20 +58,16 @@ class Reconciler:
         self._writer = writer
         self._clock = clock
         self._policy = policy
-        self._cluster_answers = False
-        # How the last look went; None before the first.
+        self._probes = probes
+        self._launcher = Launcher(cluster, store, catalog, writer, clock)
         self.looked: Look | None = None
 
     def tick(self, *, look: bool) -> None:
         """One pass; `look` asks the cluster, otherwise the plan goes by what is known."""
         view = self._view(self._look() if look else None)
-        for action in plan(view, self._clock(), self._policy):
-            try:
-                self._act(action)
-            except ForbiddenMove as lost_race:
-                log.info("overtaken by a callback: %s", lost_race)
-            except ClusterError as error:
-                log.warning("%s failed, will be planned again: %s", type(action).__name__, error)
+        self._carry_out(plan(view, self._clock(), self._policy), view.instances)
+        if view.listing is not None:
+            self._tend_orphans(view.listing, view.instances)
 
     def _look(self) -> Listing | None:
         """The cluster's jobs, or None when it did not answer: unknown is not absent (law 4)."""
@@ -75,119 +79,99 @@ class Reconciler:
         except ClusterError as error:
             problem = str(error)
             log.warning("no view of cluster %s: %s", self._cluster.name, error)
-        self._cluster_answers = listing is not None
-        self.looked = Look(time.monotonic() - started, ok=listing is not None)
-        duration_ms = self.looked.duration_s * 1000
-        self._store.record_look(self._cluster.name, self._clock(), duration_ms, problem)
+        took_s = time.monotonic() - started
+        self.looked = Look(took_s, ok=listing is not None)
+        self._store.record_look(self._cluster.name, self._clock(), took_s * 1000, problem)
         return listing
 
     def _view(self, listing: Listing | None) -> View:
+        deployments = {d.name: d for d in self._catalog.current()}
+        windows = (max(d.scale_up_after_s, d.scale_down_after_s) for d in deployments.values())
+        margin_s = HEARTBEATS_BEFORE_WINDOW * self._writer.settings.min_update_interval_s
+        reach = timedelta(seconds=max(windows, default=0.0) + margin_s)
         jobs = listing.jobs if listing is not None else ()
         named = [name for job in jobs if (name := instance_id_of(job.name))]
         return View(
-            deployments={d.name: d for d in self._catalog.current()},
+            deployments=deployments,
             instances=self._store.live_or_named(named),
             listing=listing,
-            cluster_answers=self._cluster_answers,
+            cluster_answers=self.looked is not None and self.looked.ok,
             demand=self._demand.asked_at(),
             history=self._store.history(),
+            telemetry=self._store.telemetry(self._clock() - reach),
+            probes=self._probes(),
+            orders=self._store.orders.open(),
+            retried=self._store.orders.retried(),
         )
+
+    def _carry_out(self, actions: Iterable[Action], instances: Iterable[Instance]) -> None:
+        """First all that is to be written, in one transaction; then what the cluster is to do."""
+        actions, known, now = tuple(actions), {i.id: i for i in instances}, self._clock()
+        deeds = [a for a in actions if not isinstance(a, Launch | CancelJob)]
+        changes = [deed for deed in deeds if _changes_something(deed, known, now)]
+        overtaken = self._store.carry_out(changes, now)
+        for action in actions:
+            if action not in overtaken:
+                _announce(action)
+                self._act(action)
 
     def _act(self, action: Action) -> None:
-        match action:
-            case Launch(model):
-                self._launch(model)
-            case Note(instance_id, job, at):
-                self._store.change(instance_id, lambda i: _noted(i, job, at, self._clock()))
-            case NoteMissing(instance_id):
-                self._store.change(instance_id, _missed)
-            case Drain(instance_id, reason):
-                log.info("draining %s: %s", instance_id, reason)
-                self._store.change(instance_id, lambda i: self._to(i, S.DRAINING, reason))
-            case Cancel(instance_id, job_id, reason, detail):
-                log.info("stopping %s (job %s): %s %s", instance_id, job_id, reason, detail)
-                self._stop(instance_id, reason, detail)
-                if job_id is not None:
-                    self._cluster.cancel(job_id)
-            case CancelJob(job_id, instance_id):
-                log.warning("job %s must not run for instance %s: ending it", job_id, instance_id)
-                self._cluster.cancel(job_id)
-            case End(instance_id, state, reason, detail):
-                log.info("instance %s is over: %s, %s %s", instance_id, state, reason, detail)
-                self._store.change(instance_id, lambda i: self._to(i, state, reason, detail))
-
-    def _launch(self, model: str) -> None:
-        """Intent, then sbatch, then record. A crash anywhere in between is mended by adoption."""
-        deployment = self._catalog.current().find(model)
-        if deployment is None:
-            return
-        now = self._clock()
-        instance_id = "".join(randomness.choice(ID_ALPHABET) for _ in range(10))
-        intent = Instance(
-            instance_id,
-            model,
-            self._cluster.name,
-            S.SUBMITTING,
-            created_at=now,
-            state_since=now,
-            secret_version=self._writer.secrets.current,
-        )
-        self._store.intend(intent)
         try:
-            job_id = self._cluster.submit(self._writer.spec(deployment, instance_id))
-        except (SubmitRejected, ValueError) as refusal:
-            log.warning("Slurm refuses to run %s: %s", model, refusal)
-            detail = str(refusal)
-            self._store.change(
-                instance_id, lambda i: self._to(i, S.FAILED, EndReason.REJECTED, detail)
-            )
-        except SubmitUnknown as doubt:
-            log.warning("whether %s was submitted is unknown, looking for it: %s", model, doubt)
-        except ShellUnavailable:
-            self._store.withdraw(instance_id)
-            raise
-        else:
-            log.info("launched %s as instance %s, job %s", model, instance_id, job_id)
-            self._store.change(instance_id, lambda i: _submitted(i, job_id, self._clock()))
+            match action:
+                case Launch(model, why):
+                    self._launcher.launch(model, why)
+                case Cancel(_, str(job_id)) | CancelJob(job_id):
+                    self._cancel(job_id)
+        except ClusterError as error:
+            log.warning("%s failed, will be planned again: %s", type(action).__name__, error)
 
-    def _stop(self, instance_id: str, reason: EndReason, detail: str) -> None:
-        def stop(instance: Instance) -> Instance:
-            # Again and again while the job lives: each try starts its own clock.
-            fresh = replace(instance, state_since=self._clock())
-            return self._to(fresh, S.STOPPING, reason, detail)
+    def _cancel(self, job_id: str) -> None:
+        # Whoever was paused since the decision may not be the one to act on it any more.
+        self._store.confirm()
+        self._cluster.cancel(job_id)
 
-        self._store.change(instance_id, stop)
+    def _tend_orphans(self, listing: Listing, instances: Collection[Instance]) -> None:
+        """Keep the list of jobs that belong to no instance; end those that we must have lost."""
+        cluster, known = self._cluster.name, {i.id for i in instances}
+        seen = tuple(o for o in self._store.orphans.all() if o.cluster == cluster)
+        orphans = orphans_in(listing, cluster, known, seen, self._is_ours)
+        if orphans != seen:
+            self._store.record_orphans(cluster, orphans)
+        for orphan in unwanted(orphans, self._policy):
+            log.warning("job %s (%s) is ours and nobody's: ending it", orphan.job_id, orphan.name)
+            try:
+                self._cancel(orphan.job_id)
+            except ClusterError as error:
+                log.warning("it is still there, will be asked again: %s", error)
 
-    def _to(
-        self, instance: Instance, state: InstanceState, reason: EndReason, detail: str = ""
-    ) -> Instance:
-        explained = replace(instance, end_reason=reason, detail=detail or instance.detail)
-        return moved(explained, state, self._clock())
-
-
-def _submitted(instance: Instance, job_id: str, now: datetime) -> Instance:
-    """A fast job may have claimed already; what it said of itself stands."""
-    if instance.job_id is not None:
-        return instance
-    return moved(replace(instance, job_id=job_id), S.PENDING, now)
+    def _is_ours(self, instance_id: str) -> bool:
+        return is_sealed_by_us(self._writer.secrets, instance_id)
 
 
-def _noted(instance: Instance, job: Job, looked_at: datetime, now: datetime) -> Instance:
-    if instance.state.is_over:
-        return instance
-    seen = replace(
-        moved(instance, state_after(instance, job, looked_at), now),
-        job_id=instance.job_id or job.job_id,
-        slurm_state=job.state.name,
-        slurm_reason=job.reason,
-        missing_listings=0,
-    )
-    if job.state.is_waiting:
-        return replace(seen, estimated_start=job.start_time)
-    return replace(
-        seen, estimated_start=None, node=job.node or seen.node, walltime_end=job.end_time
-    )
+def _changes_something(deed: Deed | Fulfil, known: Mapping[str, Instance], now: datetime) -> bool:
+    """Whether it is worth a transaction: most of what a listing says is known already."""
+    instance = None if isinstance(deed, Fulfil) else known.get(deed.instance_id)
+    if isinstance(deed, Fulfil) or instance is None:
+        return True
+    try:
+        return after(deed, instance, now) != instance
+    except ForbiddenMove:
+        return True
 
 
-def _missed(instance: Instance) -> Instance:
-    return replace(instance, missing_listings=instance.missing_listings + 1)
+def _announce(action: Action) -> None:
+    match action:
+        case Drain(instance_id, reason, detail):
+            log.info("draining %s: %s %s", instance_id, reason, detail)
+        case Cancel(instance_id, job_id, reason, detail):
+            log.info("stopping %s (job %s): %s %s", instance_id, job_id, reason, detail)
+        case CancelJob(job_id, instance_id):
+            log.warning("job %s must not run for instance %s: ending it", job_id, instance_id)
+        case End(instance_id, state, reason, detail):
+            log.info("instance %s is over: %s, %s %s", instance_id, state, reason, detail)
+        case Suspect(instance_id, detail):
+            log.warning("instance %s gets no more requests: %s", instance_id, detail)
+        case Trust(instance_id):
+            log.info("instance %s answers again", instance_id)
+        case Fulfil(order_id, outcome):
+            log.info("order %s: %s", order_id, outcome)

@@ -4,28 +4,33 @@ The fleet process writes through `FleetStore`, whose every transaction first che
 lock is still ours. The gateway workers write only what workers call back (`receive`).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from web.database import Database, bump
-from web.fleet.models import ClusterLookRow, InstanceRow, TelemetryRow
-from web.fleet.states import MOVES, EndReason, Instance, InstanceState, Load
+from web.fleet.actions import Fulfil
+from web.fleet.changes import Deed, ForbiddenMove, after, check_move
+from web.fleet.evidence import Sample
+from web.fleet.models import ClusterLookRow, InstanceRow
+from web.fleet.order_store import OrderStore, fulfil
+from web.fleet.orphan_store import OrphanStore, replace_orphans
+from web.fleet.orphans import Orphan
+from web.fleet.rows import fill, to_instance
+from web.fleet.states import Instance, InstanceState
+from web.fleet.telemetry_store import keep_sample, samples
 from web.lock.store import FleetLock
 
 TOPIC = "fleet"
-OVER = (InstanceState.STOPPED.value, InstanceState.FAILED.value)
+OVER = tuple(state.value for state in InstanceState if state.is_over)
+LIVE = tuple(state.value for state in InstanceState if not state.is_over)
 HISTORY_PER_MODEL = 8
 
-_PLAIN = tuple(f.name for f in fields(Instance) if f.name not in ("state", "end_reason", "load"))
-
-
-class ForbiddenMove(Exception):
-    """The state machine has no such move: a race was lost, nothing was written."""
+log = logging.getLogger(__name__)
 
 
 class InstanceStore:
@@ -36,14 +41,17 @@ class InstanceStore:
 
     def live(self) -> tuple[Instance, ...]:
         with self._database.read() as session:
-            rows = session.scalars(select(InstanceRow).where(InstanceRow.state.not_in(OVER)))
-            return tuple(map(_to_instance, rows))
+            return _live(session)
 
     def live_or_named(self, ids: Iterable[str]) -> tuple[Instance, ...]:
         """The live instances, and those of `ids` that are over."""
-        wanted = or_(InstanceRow.state.not_in(OVER), InstanceRow.id.in_(list(ids)))
         with self._database.read() as session:
-            return tuple(map(_to_instance, session.scalars(select(InstanceRow).where(wanted))))
+            live = _live(session)
+            missing = sorted(set(ids) - {instance.id for instance in live})
+            if not missing:
+                return live
+            query = select(InstanceRow).where(InstanceRow.id.in_(missing))
+            return (*live, *map(to_instance, session.scalars(query)))
 
     def history(self) -> dict[str, tuple[Instance, ...]]:
         """model -> its last ended instances, newest first."""
@@ -61,13 +69,13 @@ class InstanceStore:
         found: dict[str, list[Instance]] = {}
         with self._database.read() as session:
             for row in session.scalars(query):
-                found.setdefault(row.model, []).append(_to_instance(row))
+                found.setdefault(row.model, []).append(to_instance(row))
         return {model: tuple(instances) for model, instances in found.items()}
 
     def find(self, instance_id: str) -> Instance | None:
         with self._database.read() as session:
             row = session.get(InstanceRow, instance_id)
-            return _to_instance(row) if row is not None else None
+            return to_instance(row) if row is not None else None
 
     def loads(self) -> dict[str, tuple[datetime | None, int]]:
         """instance id -> (heartbeat, running and waiting requests) of those that are ready."""
@@ -75,7 +83,12 @@ class InstanceStore:
             InstanceRow.id, InstanceRow.heartbeat_at, InstanceRow.running + InstanceRow.waiting
         ).where(InstanceRow.state == InstanceState.READY.value)
         with self._database.read() as session:
-            return {id_: (at, requests) for id_, at, requests in session.execute(query).tuples()}
+            return {id_: (at, requests) for id_, at, requests in session.execute(query)}
+
+    def telemetry(self, since: datetime) -> dict[str, tuple[Sample, ...]]:
+        """instance id -> its load from `since` on, oldest first, of those that are ready."""
+        with self._database.read() as session:
+            return samples(session, since)
 
     def receive(
         self,
@@ -86,12 +99,10 @@ class InstanceStore:
         """Change an instance as a worker's callback demands; `change` may raise to refuse."""
         with self._database.write() as session:
             row = session.get_one(InstanceRow, instance_id, with_for_update=True)
-            before = _to_instance(row)
-            after = change(before)
-            _write(row, before, after)
-            if after.heartbeat_at != before.heartbeat_at:
-                _keep_telemetry(session, after, telemetry_limit)
-            if _routing_view(before) != _routing_view(after):
+            before, changed = _change(row, change)
+            if changed.heartbeat_at != before.heartbeat_at:
+                keep_sample(session, changed, telemetry_limit)
+            if _routing_view(before) != _routing_view(changed):
                 bump(session, TOPIC)
 
     def last_look(self) -> ClusterLookRow | None:
@@ -102,11 +113,13 @@ class InstanceStore:
 
 
 class FleetStore(InstanceStore):
-    """What only the holder of the fleet lock may do."""
+    """What only the holder of the fleet lock may do; anything raises `LostLock` for others."""
 
     def __init__(self, database: Database, lock: FleetLock) -> None:
         super().__init__(database)
         self._lock = lock
+        self.orders = OrderStore(database)
+        self.orphans = OrphanStore(database)
 
     @contextmanager
     def _fenced(self) -> Iterator[Session]:
@@ -114,11 +127,16 @@ class FleetStore(InstanceStore):
             self._lock.check(session)
             yield session
 
+    def confirm(self) -> None:
+        """Before a deed that writes nothing itself."""
+        with self._fenced():
+            pass
+
     def intend(self, instance: Instance) -> None:
         """Write the intent of a launch, before anything is submitted (law 5)."""
         with self._fenced() as session:
             row = InstanceRow()
-            _fill(row, instance)
+            fill(row, instance)
             session.add(row)
             bump(session, TOPIC)
 
@@ -132,11 +150,44 @@ class FleetStore(InstanceStore):
         """Apply `change`; raises `ForbiddenMove` when the state machine forbids its result."""
         with self._fenced() as session:
             row = session.get_one(InstanceRow, instance_id, with_for_update=True)
-            before = _to_instance(row)
-            after = change(before)
-            if after != before:
-                _write(row, before, after)
+            before, changed = _change(row, change)
+            if changed != before:
                 bump(session, TOPIC)
+
+    def carry_out(self, deeds: Collection[Deed | Fulfil], now: datetime) -> frozenset[Deed]:
+        """Write down what was decided, in one transaction; returns what had been overtaken.
+
+        A deed that no longer fits changes nothing and costs the others nothing.
+        """
+        if not deeds:
+            return frozenset()
+        overtaken: set[Deed] = set()
+        changes = False
+        with self._fenced() as session:
+            rows = _locked(session, {d.instance_id for d in deeds if not isinstance(d, Fulfil)})
+            for deed in deeds:
+                if isinstance(deed, Fulfil):
+                    fulfil(session, deed.order_id, deed.outcome, now)
+                    continue
+                try:
+                    changes |= _apply(rows.get(deed.instance_id), deed, now)
+                except ForbiddenMove as lost_race:
+                    log.info("overtaken by a callback: %s", lost_race)
+                    overtaken.add(deed)
+            if changes:
+                # Last: whoever holds this row must not wait for an instance's.
+                bump(session, TOPIC)
+        return frozenset(overtaken)
+
+    def fulfil(self, order_id: int, outcome: str, now: datetime) -> None:
+        """Say of an order how it went."""
+        with self._fenced() as session:
+            fulfil(session, order_id, outcome, now)
+
+    def record_orphans(self, cluster: str, orphans: tuple[Orphan, ...]) -> None:
+        """Make these the cluster's orphans."""
+        with self._fenced() as session:
+            replace_orphans(session, cluster, orphans)
 
     def record_look(
         self, cluster: str, at: datetime, duration_ms: float, problem: str | None
@@ -149,73 +200,37 @@ class FleetStore(InstanceStore):
             session.add(row)
 
 
-def moved(instance: Instance, state: InstanceState, now: datetime) -> Instance:
-    """The instance in another state, with its milestones set. No-op for the same state."""
-    if state is instance.state:
-        return instance
-    after = replace(instance, state=state, state_since=now)
-    if state is InstanceState.STARTING:
-        after = replace(after, running_since=now)
-    elif state is InstanceState.READY and after.ready_at is None:
-        after = replace(after, ready_at=now)
-    elif state is InstanceState.PENDING:
-        after = replace(after, node=None, port=None, running_since=None)
-    if state.is_over:
-        after = replace(after, ended_at=now)
-    return after
+def _live(session: Session) -> tuple[Instance, ...]:
+    # Named one by one: the index helps to find what is live, not what is not over.
+    query = select(InstanceRow).where(InstanceRow.state.in_(LIVE))
+    return tuple(map(to_instance, session.scalars(query)))
 
 
-def _write(row: InstanceRow, before: Instance, after: Instance) -> None:
-    if after.state is not before.state and after.state not in MOVES[before.state]:
-        raise ForbiddenMove(f"{before.id}: {before.state} cannot become {after.state}")
-    _fill(row, after)
+def _locked(session: Session, ids: set[str]) -> dict[str, InstanceRow]:
+    """The rows, locked in one order so that no two transactions wait for each other."""
+    query = select(InstanceRow).where(InstanceRow.id.in_(sorted(ids))).order_by(InstanceRow.id)
+    return {row.id: row for row in session.scalars(query.with_for_update())}
 
 
-def _fill(row: InstanceRow, instance: Instance) -> None:
-    for name in _PLAIN:
-        setattr(row, name, getattr(instance, name))
-    row.state = instance.state.value
-    row.end_reason = instance.end_reason.value if instance.end_reason else None
-    row.running = instance.load.running
-    row.waiting = instance.load.waiting
-    row.kv_cache_usage = instance.load.kv_cache_usage
-    row.tokens = instance.load.tokens
+def _apply(row: InstanceRow | None, deed: Deed, now: datetime) -> bool:
+    """Whether the deed changed anything. Raises `ForbiddenMove`."""
+    if row is None:
+        raise ForbiddenMove(f"{deed.instance_id}: has no row any more")
+    before, changed = _change(row, lambda instance: after(deed, instance, now))
+    return changed != before
 
 
-def _to_instance(row: InstanceRow) -> Instance:
-    return Instance(
-        state=InstanceState(row.state),
-        end_reason=EndReason(row.end_reason) if row.end_reason else None,
-        load=Load(row.running, row.waiting, row.kv_cache_usage, row.tokens),
-        **{name: getattr(row, name) for name in _PLAIN},
-    )
+def _change(row: InstanceRow, change: Callable[[Instance], Instance]) -> tuple[Instance, Instance]:
+    """The instance before and after; the row is touched only by a change that is allowed."""
+    before = to_instance(row)
+    changed = change(before)
+    check_move(before, changed)
+    if changed != before:
+        fill(row, changed)
+    return before, changed
 
 
 def _routing_view(instance: Instance) -> tuple[object, ...]:
     """What the snapshot is made of; a mere heartbeat changes nothing of it."""
     i = instance
     return (i.state, i.node, i.port, i.job_id, i.end_reason, i.detail, i.max_model_len)
-
-
-def _keep_telemetry(session: Session, instance: Instance, limit: int) -> None:
-    session.add(
-        TelemetryRow(
-            instance_id=instance.id,
-            at=instance.heartbeat_at,
-            running=instance.load.running,
-            waiting=instance.load.waiting,
-            kv_cache_usage=instance.load.kv_cache_usage,
-        )
-    )
-    session.flush()
-    kept = (
-        select(TelemetryRow.id)
-        .where(TelemetryRow.instance_id == instance.id)
-        .order_by(TelemetryRow.id.desc())
-        .limit(limit)
-    )
-    session.execute(
-        delete(TelemetryRow).where(
-            TelemetryRow.instance_id == instance.id, TelemetryRow.id.not_in(kept)
-        )
-    )

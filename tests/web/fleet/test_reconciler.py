@@ -11,10 +11,11 @@ from tests.web.fleet.worlds import NOW, POLICY, later
 from web.catalog.file import CatalogFile
 from web.config import Settings
 from web.demand.store import Asked, DemandStore
+from web.fleet.changes import moved
 from web.fleet.launch import SpecWriter
 from web.fleet.reconciler import Reconciler
 from web.fleet.states import EndReason, InstanceState
-from web.fleet.store import FleetStore, moved
+from web.fleet.store import FleetStore
 from web.fleet.ticker import Ticker
 from web.lock.store import FleetLock, LostLock
 from web.secrets import Secrets

@@ -7,9 +7,10 @@ import pytest
 
 from tests.web.fleet.worlds import ID, NOW, ago, instance, later
 from web.database import Database
+from web.fleet.changes import ForbiddenMove, moved
 from web.fleet.models import TelemetryRow
 from web.fleet.states import EndReason, InstanceState, Load
-from web.fleet.store import TOPIC, FleetStore, ForbiddenMove, moved
+from web.fleet.store import TOPIC, FleetStore
 from web.lock.store import FleetLock, LostLock, holder_of
 
 S = InstanceState
