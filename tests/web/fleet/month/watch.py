@@ -1,0 +1,120 @@
+"""What must hold at every moment, whatever happens. A violation names the seed's own time."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from tests.web.fleet.month.slurm import SmallJob
+from tests.web.fleet.month.timeline import DAY, HOUR, Timeline
+from tests.web.fleet.month.worker import Worker
+from web.catalog.deployment import Deployment
+from web.fleet.states import Instance, InstanceState
+
+S = InstanceState
+# A stray job may be seen by this many looks before it is told to end.
+LOOKS_FOR_STRAYS = 2
+# One without a row at all is looked at for a minute: it may just be being recorded.
+LOOKS_OF_GRACE = 7
+# A row whose job is gone may be found so by this many, once its submission cannot be on its way.
+LOOKS_FOR_GHOSTS = 3
+SUBMISSION_GRACE = timedelta(seconds=60)
+# More instances than wanted may be there at one look, not at the next.
+LOOKS_FOR_CROWDS = 1
+# Asked for all the while, the cluster answers, and still nobody is launched.
+NEGLECT_S = 900.0
+
+
+class Violation(AssertionError):
+    """Something happened that must never happen."""
+
+
+class Watch:
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._owners: dict[str, Worker] = {}
+        self._strays: dict[str, int] = {}
+        self._ghosts: dict[str, int] = {}
+        self._crowded: dict[str, int] = {}
+        self._neglected_since: dict[str, float] = {}
+        self.story: deque[str] = deque(maxlen=60)
+
+    def tell(self, words: str) -> None:
+        """What happened, for whoever reads how a violation came about."""
+        self.story.append(f"{self._clock()} {words}")
+
+    def _clock(self) -> str:
+        day, rest = divmod(self._timeline.now, DAY)
+        return f"day {day:.0f} {rest // HOUR:02.0f}:{rest % HOUR // 60:02.0f}:{rest % 60:04.1f}"
+
+    def fail(self, words: str) -> None:
+        raise Violation(f"{self._clock()} (t={self._timeline.now:.1f}): {words}")
+
+    def sent(self, instance: Instance | None, worker: Worker) -> None:
+        """A request goes to this worker on behalf of this row."""
+        if instance is None or instance.state is not S.READY:
+            self.fail(f"a request was sent to {instance and instance.id}, which is not ready")
+        elif instance.id != worker.job.instance_id:
+            self.fail(f"a request for {instance.id} reached {worker.job.instance_id}")
+        elif not worker.ready:
+            self.fail(f"a request was sent to {instance.id}, whose engine is not proven")
+
+    def owns(self, worker: Worker) -> None:
+        """This worker was told to go on: nobody else may serve for its instance."""
+        other = self._owners.get(worker.job.instance_id)
+        if other is not None and other is not worker and not other.gone:
+            self.fail(f"jobs {other.job.job_id} and {worker.job.job_id} both own one instance")
+        self._owners[worker.job.instance_id] = worker
+
+    def looked(
+        self,
+        jobs: Iterable[SmallJob],
+        rows: dict[str, Instance],
+        is_known: Callable[[str], object],
+    ) -> None:
+        """After a tick with a listing: each live job has a live row, each live row a job."""
+        strays: dict[str, int] = {}
+        allowed: dict[str, int] = {}
+        named: set[str] = set()
+        for job in jobs:
+            if job.is_live and job.submitted_at <= self._timeline.now:
+                named.add(job.instance_id)
+                row = rows.get(job.instance_id)
+                mine = row is not None and (row.claimed_by or job.job_id) == job.job_id
+                if not mine and job.ending is None:
+                    strays[job.job_id] = self._strays.get(job.job_id, 0) + 1
+                    grace = 0 if is_known(job.instance_id) else LOOKS_OF_GRACE
+                    allowed[job.job_id] = LOOKS_FOR_STRAYS + grace
+        self._strays = strays
+        for job_id, looks in strays.items():
+            if looks > allowed[job_id]:
+                self.fail(f"job {job_id} belongs to no live instance and {looks} looks let it live")
+        young = self._timeline.clock() - SUBMISSION_GRACE
+        self._ghosts = {
+            id_: self._ghosts.get(id_, 0) + 1
+            for id_, row in rows.items()
+            if id_ not in named and row.created_at < young
+        }
+        for id_, looks in self._ghosts.items():
+            if looks > LOOKS_FOR_GHOSTS:
+                self.fail(f"instance {id_} is {rows[id_].state} and {looks} looks found no job")
+
+    def crew(self, deployment: Deployment, instances: list[Instance], leaving: int) -> None:
+        """After a tick: no more than wanted, but for one successor of each that leaves."""
+        present = sum(i.state.is_present for i in instances)
+        if present <= deployment.max_instances + leaving:
+            self._crowded.pop(deployment.name, None)
+            return
+        looks = self._crowded[deployment.name] = self._crowded.get(deployment.name, 0) + 1
+        if looks > LOOKS_FOR_CROWDS:
+            found = ", ".join(f"{i.id} {i.state}" for i in instances)
+            self.fail(f"{deployment.name}: {present} present, max {deployment.max_instances}, "
+                      f"{leaving} leaving: {found}")  # fmt: skip
+
+    def neglect(self, model: str, asked: bool, may_launch: bool) -> None:
+        """After a tick: somebody waits, nothing speaks against a launch, and none comes."""
+        if not (asked and may_launch):
+            self._neglected_since.pop(model, None)
+            return
+        since = self._neglected_since.setdefault(model, self._timeline.now)
+        if self._timeline.now - since > NEGLECT_S:
+            self.fail(f"{model} is asked for, could be launched, and is not")
