@@ -2,8 +2,7 @@
 
 Standard library only, Python >= 3.6. The batch script embeds it and is replaced by it, so Slurm's
 signals arrive here. The spec is JSON on file descriptor 4, or in the file named by an argument.
-Exit codes: 0 ended as asked (drained, told to exit, claim refused, disowned, signalled), 1 the
-engine failed, 75 nobody granted the claim within an hour.
+Exit codes: 0 ended as asked or disowned, 1 the engine failed, 75 no claim granted within an hour.
 """
 
 import contextlib
@@ -28,8 +27,8 @@ TERM_ECHO_S = 2.0  # TERMs of several senders in a row are one; a later one mean
 TAIL_BYTES, MAX_ANSWER_BYTES = 8000, 4 << 20
 VERDICTS = dict.fromkeys((401, 403, 409, 410), "disowned")
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
-NO_ANSWER = (OSError, http.client.HTTPException, ValueError, LookupError, TypeError)
-GAUGE = re.compile(r"^vllm:(num_requests_\w+ing|kv_cache_usage_perc)(?:\{.*\})?\s+(\S+)", re.M)
+NO_ANSWER = (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, OverflowError)
+METRIC = re.compile(r"^vllm:(?:prompt_|generation_)?(\w+)(?:\{.*\})?\s+(\S+)", re.M)
 PROOFS = (  # the smallest requests that make an engine of one kind or another compute
     ("/v1/completions", {"prompt": "1", "max_tokens": 1}),
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "1"}], "max_tokens": 1}),
@@ -161,9 +160,11 @@ class Engine:
         seen = {}
         try:
             _, text = ask(self.connect(METRICS_S), self.key, "GET", "/metrics")
-            for name, value in GAUGE.findall(text.decode()):
+            for name, value in METRIC.findall(text.decode()):
                 seen.setdefault(name, []).append(float(value))
             load = {name: int(sum(seen["num_requests_" + name])) for name in ("running", "waiting")}
+            if "tokens_total" in seen:
+                load["tokens"] = int(sum(seen["tokens_total"]))
             load["kv_cache_usage"], self.trouble = max(seen["kv_cache_usage_perc"]), None
         except NO_ANSWER as error:
             load, self.trouble = None, f"/metrics does not tell the load: {error!r}"
@@ -219,12 +220,11 @@ class Worker:
             load = self.engine.load() if self.ready else None
             event = self.gateway.event("heartbeat", load=load, detail=self.engine.trouble)
         command = self.gateway.deliver(event)
-        pause_s, backoff_s = self.spec["heartbeat_interval_s"], 2**self.failures
+        pause_s, backoff_s = self.spec["heartbeat_interval_s"], 2 ** min(self.failures, 10)
         if command is None:
             pause_s = min(pause_s if self.owner else 30.0, random.uniform(0.5, 1.0) * backoff_s)  # noqa: S311
         self.report_at = time.monotonic() + pause_s
-        self.failures = 0 if command else min(self.failures + 1, 10)
-        self.pending = None if command else self.pending
+        self.failures, self.pending = (0, None) if command else (self.failures + 1, self.pending)
         if command in ("exit", "disowned"):
             self.owner = self.owner and command == "exit"
             raise Ended(0, f"the gateway's word: {command}")

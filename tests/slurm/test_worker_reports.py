@@ -1,13 +1,16 @@
 """Reports while the engine serves: load, lost gateways, commands."""
 
+import json
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fakes.callback_gateway import CUT, SILENCE, Answer, CallbackGateway, callback_gateway
 from tests.slurm.worker_job import (
     HOST,
+    SIMULATOR,
     load_of,
     odd,
     switch,
@@ -26,6 +29,14 @@ vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 99.0
 vllm:kv_cache_usage_perc{engine="0"} 0.25
 vllm:kv_cache_usage_perc{engine="1"} 0.75
 vllm:num_requests_running_total 1e6
+vllm:prompt_tokens_total{engine="0"} 1.5e3
+vllm:prompt_tokens_total{engine="1"} 20.0
+vllm:prompt_tokens_created{engine="0"} 1.7e9
+vllm:prompt_tokens_by_source_total{engine="0",source="local"} 99.0
+vllm:generation_tokens_total{engine="0"} 3.0
+vllm:generation_tokens_created{engine="0"} 1.7e9
+vllm:iteration_tokens_total_count{engine="0"} 99.0
+vllm:iteration_tokens_total_bucket{engine="0",le="+Inf"} 99.0
 """
 
 
@@ -39,8 +50,41 @@ def heartbeat(gateway: CallbackGateway, since: int, *, has_load: bool) -> str | 
 
 def test_load_is_summed_over_the_engines_cores_and_the_fullest_cache_counts(tmp_path: Path) -> None:
     with callback_gateway() as gateway, worker_job(tmp_path, gateway, odd(metrics=TWO_CORES)):
-        load = {"running": 7, "waiting": 1, "kv_cache_usage": 0.75}
+        load = {"running": 7, "waiting": 1, "kv_cache_usage": 0.75, "tokens": 1523}
         gateway.wait_for("heartbeat", load=load, detail=None)
+
+
+def test_an_engine_that_counts_no_tokens_is_told_without_them(tmp_path: Path) -> None:
+    with callback_gateway() as gateway, worker_job(tmp_path, gateway, odd(metrics=load_of(2, 3))):
+        load = {"running": 2, "waiting": 3, "kv_cache_usage": 0.0}
+        gateway.wait_for("heartbeat", load=load, detail=None)
+
+
+def test_the_simulators_tokens_are_those_of_its_answers(tmp_path: Path) -> None:
+    with callback_gateway() as gateway, worker_job(tmp_path, gateway, SIMULATOR) as job:
+        port = gateway.wait_for("ready").body["port"]
+        before = gateway.wait_for_another("heartbeat").body["load"]["tokens"]
+        usage = complete(port, job.spec["engine_api_key"])["usage"]
+        wait_until(lambda: tokens_of(gateway) == before + usage["total_tokens"])
+
+    assert usage["prompt_tokens"] > 0
+    assert usage["completion_tokens"] == 5
+
+
+def complete(port: int, key: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"http://{HOST}:{port}/v1/completions",
+        json.dumps({"model": "tiny", "prompt": "Count to five.", "max_tokens": 5}).encode(),
+        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def tokens_of(gateway: CallbackGateway) -> int | None:
+    """What the last heartbeat told."""
+    load = gateway.reports[-1].body["load"]
+    return load and load["tokens"]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +93,7 @@ def test_load_is_summed_over_the_engines_cores_and_the_fullest_cache_counts(tmp_
         {"metrics": ""},
         {"metrics": "vllm:num_requests_running 1.0\n"},
         {"metrics": load_of(float("nan"), 0)},
+        {"metrics": load_of(float("inf"), 0)},
         {"metrics": "vllm:num_requests_running x\n"},
         {"statuses": {"/metrics": 500}},
     ],
