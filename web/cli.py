@@ -1,4 +1,4 @@
-"""The `kscope` command. Each of its commands is a module of `web/commands` with a `command`."""
+"""The `kscope` command: each module or package of `web/commands` has one, as its `command`."""
 
 import importlib
 import os
@@ -35,6 +35,11 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
         except StorageError as error:
             raise click.ClickException(f"the database cannot be used: {why(error)}") from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            words = ": ".join(filter(None, (str(error.filename or ""), error.strerror)))
+            raise click.ClickException(words or repr(error)) from error
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
