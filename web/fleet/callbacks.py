@@ -120,6 +120,9 @@ def _claim(instance: Instance, report: Report, now: datetime) -> Instance:
         sequence=report.sequence,
         node=None,
         port=None,
+        # Another engine, whose counter starts anew.
+        load=Load(),
+        progress_at=None,
         heartbeat_at=now,
     )
     return claimed if claimed.state is S.STOPPING else moved(claimed, S.STARTING, now)

@@ -199,9 +199,7 @@ class Forwarder:
         tap = tap_for(dialect, is_stream=is_stream, injected=injected, fingerprint=known)
 
         def on_end(whole: bool) -> None:
-            self._standing.end(target.instance_id)
-            if whole:
-                self._standing.answered(target.instance_id)
+            self._standing.end(target.instance_id, answered=whole)
             inquiry.payload.close()
             if tap.fingerprint is not None:
                 self._fingerprints[target.instance_id] = tap.fingerprint

@@ -30,21 +30,19 @@ class Standing:
         self.total_in_flight += 1
         self._budget = min(self._budget + RETRY_EARNED, RETRY_BUDGET_CAP)
 
-    def end(self, instance_id: str) -> None:
+    def end(self, instance_id: str, *, answered: bool = False) -> None:
+        """`answered`: the engine spoke to the end. Whatever it said, it lives."""
         self.in_flight[instance_id] -= 1
         self.load[instance_id] -= 1
         self.total_in_flight -= 1
+        if answered:
+            self._failures.pop(instance_id, None)
 
     def heard(self, instance_id: str, reported: int) -> None:
         """A heartbeat told how many requests the engine has: the rest comes from elsewhere."""
         others = max(0, reported - self.in_flight[instance_id])
         self.load[instance_id] += others - self._others[instance_id]
         self._others[instance_id] = others
-
-    def answered(self, instance_id: str) -> None:
-        """The engine spoke: whatever it said, it lives."""
-        if instance_id in self._failures:
-            del self._failures[instance_id]
 
     def failed(self, instance_id: str) -> None:
         self._failures[instance_id] += 1
@@ -54,7 +52,7 @@ class Standing:
     def proven(self, instance_id: str) -> None:
         """It answered a probe with a token."""
         self.ejected -= {instance_id}
-        self.answered(instance_id)
+        self._failures.pop(instance_id, None)
 
     def forget_all_but(self, instance_ids: set[str]) -> None:
         self.ejected &= instance_ids

@@ -104,6 +104,52 @@ def test_a_heartbeat_never_makes_an_instance_ready():
     assert take(pending(), CLAIM, report("heartbeat", 1, load=LoadReport())).state is S.STARTING
 
 
+def with_counter(running, tokens, progress_at=None):
+    """A ready instance whose engine last told this; nothing was heard of it for a minute."""
+    load = Load(running, 0, 0.1, tokens)
+    ready = take(pending(), CLAIM, STARTING, READY)
+    return replace(ready, load=load, progress_at=progress_at or ago(60), heartbeat_at=ago(60))
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        LoadReport(2, 0, 0.1, 71),  # it made a token
+        LoadReport(2, 0, 0.1, 3),  # it counts anew: another engine, but one that works
+        LoadReport(0, 0, 0.0, 70),  # idle engines make none
+        LoadReport(2, 0, 0.1, None),  # it does not tell
+    ],
+)
+def test_an_engine_makes_progress_when_it_is_idle_or_its_counter_moves(load):
+    after = take(with_counter(2, 70), report("heartbeat", 3, load=load))
+    assert after.progress_at == NOW
+    assert after.load.tokens == load.tokens
+
+
+@pytest.mark.parametrize("load", [LoadReport(2, 0, 0.1, 70), LoadReport(0, 5, 0.1, 70)])
+def test_requests_without_tokens_are_no_progress(load):
+    after = take(with_counter(2, 70), report("heartbeat", 3, load=load))
+    assert (after.progress_at, after.heartbeat_at) == (ago(60), NOW)
+
+
+def test_an_engine_that_tells_nothing_makes_no_progress():
+    before = with_counter(0, 70)
+    after = take(before, report("heartbeat", 3, load=None))
+    assert (after.progress_at, after.load, after.heartbeat_at) == (ago(60), before.load, NOW)
+
+
+def test_a_late_report_tells_nothing_of_progress():
+    before = replace(with_counter(2, 70), sequence=9)
+    for sequence in (3, 9):
+        assert take(before, report("heartbeat", sequence, load=LoadReport(0, 0, 0, 99))) == before
+
+
+def test_another_run_of_the_job_begins_without_load_tokens_or_progress():
+    again = take(with_counter(2, 70), report("claim", 0, restart_count=1))
+    assert (again.load, again.progress_at) == (Load(), None)
+    assert take(with_counter(2, 70), CLAIM).load == Load(2, 0, 0.1, 70)
+
+
 def test_a_drain_that_nobody_here_asked_for_is_slurms():
     ready = take(pending(), CLAIM, STARTING, READY)
     draining = take(ready, report("draining", 3))

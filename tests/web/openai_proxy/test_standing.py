@@ -12,11 +12,14 @@ def test_an_instance_is_set_aside_after_several_failures_in_a_row():
     assert standing.ejected == {"a"}
 
 
-def test_an_answer_between_two_failures_forgives():
+def test_a_whole_answer_between_two_failures_forgives():
     standing = Standing()
     for _ in range(10):
+        standing.begin("a")
         standing.failed("a")
-        standing.answered("a")
+        standing.end("a")
+        standing.begin("a")
+        standing.end("a", answered=True)
     assert standing.ejected == frozenset()
 
 
@@ -24,7 +27,8 @@ def test_only_a_proof_brings_an_instance_back():
     standing = Standing()
     for _ in range(FAILURES_BEFORE_EJECTION):
         standing.failed("a")
-    standing.answered("a")
+    standing.begin("a")
+    standing.end("a", answered=True)
     assert standing.ejected == {"a"}
     standing.proven("a")
     assert standing.ejected == frozenset()
