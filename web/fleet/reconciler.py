@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from slurm.cluster import Cluster
 from slurm.errors import ClusterError
 from slurm.script import instance_id_of
+from web.catalog.deployment import Deployment
 from web.catalog.file import CatalogFile
 from web.demand.store import DemandStore
 from web.fleet.actions import Action, Cancel, CancelJob, Drain, End, Fulfil, Launch, Suspect, Trust
@@ -27,9 +28,6 @@ from web.fleet.policy import Policy
 from web.fleet.seal import is_sealed_by_us
 from web.fleet.states import Instance
 from web.fleet.store import FleetStore
-
-# Load is judged from a sample at or before the beginning of its window: some heartbeats earlier.
-HEARTBEATS_BEFORE_WINDOW = 3
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +84,6 @@ class Reconciler:
 
     def _view(self, listing: Listing | None) -> View:
         deployments = {d.name: d for d in self._catalog.current()}
-        windows = (max(d.scale_up_after_s, d.scale_down_after_s) for d in deployments.values())
-        margin_s = HEARTBEATS_BEFORE_WINDOW * self._writer.settings.min_update_interval_s
-        reach = timedelta(seconds=max(windows, default=0.0) + margin_s)
         jobs = listing.jobs if listing is not None else ()
         named = [name for job in jobs if (name := instance_id_of(job.name))]
         return View(
@@ -98,11 +93,16 @@ class Reconciler:
             cluster_answers=self.looked is not None and self.looked.ok,
             demand=self._demand.asked_at(),
             history=self._store.history(),
-            telemetry=self._store.telemetry(self._clock() - reach),
+            telemetry=self._store.telemetry(self._clock() - self._reach(deployments.values())),
             probes=self._probes(),
             orders=self._store.orders.open(),
             retried=self._store.orders.retried(),
         )
+
+    def _reach(self, deployments: Iterable[Deployment]) -> timedelta:
+        """How far back load is judged, and to a heartbeat before that: what held at its start."""
+        windows = (max(d.scale_up_after_s, d.scale_down_after_s) for d in deployments)
+        return timedelta(seconds=max(windows, default=0.0) + self._policy.silent_after_s)
 
     def _carry_out(self, actions: Iterable[Action], instances: Iterable[Instance]) -> None:
         """First all that is to be written, in one transaction; then what the cluster is to do."""
