@@ -58,7 +58,9 @@ def batch_job(folder: Path, gateway: CallbackGateway, python: str) -> Iterator[W
 def test_a_job_claims_serves_reports_and_drains(tmp_path: Path, python: str) -> None:
     with callback_gateway() as gateway, batch_job(tmp_path, gateway, python) as job:
         ready = gateway.wait_for("ready")
-        gateway.wait_for("heartbeat", load={"running": 0, "waiting": 0, "kv_cache_usage": 0.0})
+        # The worker's own proof read one token and made another.
+        load = {"running": 0, "waiting": 0, "kv_cache_usage": 0.0, "tokens": 2}
+        gateway.wait_for("heartbeat", load=load)
         # Slurm signals the batch shell: the worker has to stand in its place.
         job.signal(signal.SIGUSR1)
         assert job.wait() == 0
