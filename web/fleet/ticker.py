@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from web.clock import utc_now
 from web.database import Database, StorageError, why
 from web.demand.store import TOPIC as DEMAND_TOPIC
+from web.fleet.order_store import TOPIC as ORDERS_TOPIC
 from web.fleet.pace import Look, Pace
 from web.fleet.reconciler import Reconciler
 from web.lock.store import FleetLock, LostLock
@@ -28,7 +29,6 @@ LOCK_LIFE_S = 5.0
 RENEW_INTERVAL_S = 1.0
 WAKE_INTERVAL_S = 0.25
 MOST_TICK_INTERVAL_S = 5.0
-ORDERS_TOPIC = "orders"
 
 log = logging.getLogger(__name__)
 

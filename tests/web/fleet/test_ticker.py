@@ -12,8 +12,9 @@ from tests.waiting import wait_until
 from tests.web.fleet.worlds import NOW
 from web.clock import utc_now
 from web.database import Database, bump
+from web.fleet.order_store import TOPIC as ORDERS_TOPIC
 from web.fleet.pace import Look
-from web.fleet.ticker import MOST_TICK_INTERVAL_S, ORDERS_TOPIC, Ticker, _catch_up, run
+from web.fleet.ticker import MOST_TICK_INTERVAL_S, Ticker, _catch_up, run
 from web.lock.store import FleetLock
 
 QUICK, FAILED = Look(0.05, ok=True), Look(0.05, ok=False)
