@@ -1,6 +1,8 @@
 """One month in one loop: events as they come, looks at the cluster where they matter."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from random import Random
 
 from tests.web.fleet.month.clients import Client, Tally
@@ -16,15 +18,16 @@ from tests.web.fleet.month.worker import Worker
 from web.catalog import Catalog
 from web.fleet.failures import launch_record
 from web.fleet.policy import Policy
+from web.fleet.states import Instance
 from web.fleet.states import InstanceState as S
-from web.fleet.succession import is_leaving, start_s
+from web.fleet.succession import is_last_call, is_leaving, start_s
 
 LOOK_S = 10.0
-# After anything happened the looks stay close for this long, then they are spaced out.
-CLOSE_FOR_S = 50.0
-SPACED_S, ASLEEP_S = 600.0, 3600.0
-# Near its walltime an instance is watched more closely than an idle one.
-NEAR_END_S, NEAR_END_SPACED_S = 1500.0, 120.0
+# After anything happened the looks stay close for this long, then they are spaced out: nothing
+# changes but by a timer, and each timer of the deciders has a look of its own.
+CLOSE_FOR_S = 25.0
+SPACED_S = 3600.0
+AFTER_TIMER_S = 20.0
 ASK_AGAIN_S = 20.0
 PASSING = (S.SUBMITTING, S.UNREADY, S.DRAINING, S.STOPPING)
 
@@ -61,6 +64,7 @@ class Month:
         self.workers: list[Worker] = []
         self._next_look = 0.0
         self._close_until = CLOSE_FOR_S
+        self._reminders: set[float] = set()
         self._prepare()
 
     def _prepare(self) -> None:
@@ -119,14 +123,50 @@ class Month:
         self._next_look = self._after(at)
 
     def _after(self, at: float) -> float:
+        """When the next look is due that can tell or decide anything."""
         live = self.store.live()
         if at < self._close_until or any(i.state in PASSING for i in live):
             return at + LOOK_S
-        step = SPACED_S if self.workers or live else ASLEEP_S
-        soon = self.timeline.time_of(at + NEAR_END_S)
-        if any(i.walltime_end is not None and i.walltime_end < soon for i in live):
-            step = NEAR_END_SPACED_S
-        return (at // step + 1) * step
+        whole = (at // SPACED_S + 1) * SPACED_S
+        return min(whole, self._reminded_at(at), self._handover_at(live, at, whole))
+
+    def _handover_at(self, live: tuple[Instance, ...], at: float, by: float) -> float:
+        """When the next instance before `by` is to be succeeded, or takes no request any more."""
+        history, due = self.store.history(), by
+        for i in live:
+            if i.walltime_end is None:
+                continue
+            deployment = self.gateway.catalog.find(i.model)
+            own = [o for o in (*live, *history.get(i.model, ())) if o.model == i.model]
+            lead_s = start_s(own, self.policy)
+            for becomes in (
+                lambda now, i=i, d=deployment, s=lead_s: is_leaving(i, d, s, now, self.policy),
+                lambda now, i=i, d=deployment: is_last_call(i, d, now),
+            ):
+                due = min(due, self._first(becomes, at, due))
+        return due
+
+    def _first(self, becomes: Callable[[datetime], bool], at: float, by: float) -> float:
+        """The first look after `at` for which it holds, if it holds then and not now."""
+        time_of = self.timeline.time_of
+        if becomes(time_of(at)) or not becomes(time_of(by)):
+            return by
+        low, high = int(at // LOOK_S), int(by // LOOK_S)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if becomes(time_of(middle * LOOK_S)) else (middle, high)
+        return high * LOOK_S
+
+    def remind(self, delay_s: float) -> None:
+        """Look once after this delay, whatever happens until then."""
+        at = ((self.timeline.now + delay_s) // LOOK_S + 1) * LOOK_S
+        if at not in self._reminders:
+            self._reminders.add(at)
+            self._next_look = min(self._next_look, at)
+
+    def _reminded_at(self, at: float) -> float:
+        self._reminders = {when for when in self._reminders if when > at}
+        return min(self._reminders, default=float("inf"))
 
     # Clients
 
@@ -162,8 +202,20 @@ class Month:
     def _job_started(self, job: SmallJob) -> None:
         worker = Worker(job, self.slurm, self.gateway.desk, self.random)
         worker.on_owner = self.watch.owns
+        worker.on_load = self._load_changed
+        timeout_s = self.gateway.catalog.find(job.model).startup_timeout_s
+        self.remind(timeout_s + AFTER_TIMER_S)
         self.workers.append(worker)
         self.gateway.workers[worker.netloc] = worker
+
+    def _load_changed(self, worker: Worker) -> None:
+        deployment = self.gateway.catalog.find(worker.job.model)
+        if not worker.requests:
+            self.remind(deployment.scale_down_after_s + AFTER_TIMER_S)
+            self.remind(deployment.idle_timeout_s + AFTER_TIMER_S)
+        elif len(worker.requests) > deployment.target_requests:
+            self.remind(0.0)
+            self.remind(deployment.scale_up_after_s + AFTER_TIMER_S)
 
     def _worker_of(self, job: SmallJob) -> Worker | None:
         return next((w for w in self.workers if w.job is job), None)
@@ -202,6 +254,8 @@ class Month:
                 self.policy,
             )  # fmt: skip
             asked = self.gateway.is_waited_for(deployment.name)
+            if asked and not own and record.next_at > now:
+                self.remind((record.next_at - now).total_seconds())
             open_ = not blind and not own and not record.given_up and now >= record.next_at
             self.watch.neglect(deployment.name, asked, open_)
 

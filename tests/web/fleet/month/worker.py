@@ -45,6 +45,7 @@ class Worker:
         self.busy_seconds = 0.0
         self.began_at = self.timeline.now
         self.on_owner: Callable[[Worker], None] = lambda worker: None
+        self.on_load: Callable[[Worker], None] = lambda worker: None
         self.timeline.after(random.uniform(0.5, 3.0), lambda: self.say("claim"))
 
     @property
@@ -172,6 +173,7 @@ class Worker:
         if not self.requests:
             self.busy_since = self.timeline.now
         self.requests.append(request)
+        self.on_load(self)
         self.timeline.after(seconds, lambda: self._computed(request))
 
     def _computed(self, request: InFlight) -> None:
@@ -183,7 +185,7 @@ class Worker:
         self.requests.remove(request)
         if not self.requests:
             self._count_busy()
-            self.slurm.on_change()
+            self.on_load(self)
             if self.draining:
                 self.timeline.after(1.5, self._drained)
         request.finish()
