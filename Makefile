@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Of `make crashloop`: so many crashes.
+LOOPS  ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench test-vllm lock clean
+.PHONY: help run test check bench test-vllm crashloop lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,9 @@ bench: $(STAMP) ## measure the gateway beside its peers, in one run (installs th
 
 test-vllm: $(STAMP) ## the whole path against real vLLM on CPU, over real SSH and Slurm
 	KSCOPE_TEST_VLLM=1 $(BIN)/python -m pytest -m vllm tests
+
+crashloop: $(STAMP) ## kill the gateway at LOOPS named moments on real Slurm: one line of JSON
+	@$(BIN)/python -m tests.crashloop --loops $(LOOPS)
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile setup.cfg --all-extras --universal --python-version 3.11 --generate-hashes \

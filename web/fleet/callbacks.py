@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from web.errors import GatewayError
+from web.failpoints import reach
 from web.fleet.changes import moved
 from web.fleet.launch import is_worker_token
 from web.fleet.rate import PerSecond
@@ -208,9 +209,13 @@ class CallbackDesk:
         def change(instance: Instance) -> Instance:
             after = receive(instance, report, self._clock())
             answer.append(command_for(after, report))
+            reach("claim.received", when=report.event == "claim")
             return after
 
         self._store.receive(owner, change, self._telemetry_limit)
+        reach("claim.written", when=report.event == "claim")
+        reach("ready.written", when=report.event == "ready")
+        reach("ended.written", when=report.event == "ended")
         return answer[-1]
 
     def _authenticated(self, bearer: str | None) -> str:

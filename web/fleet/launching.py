@@ -10,6 +10,7 @@ from slurm.cluster import Cluster
 from slurm.errors import ShellUnavailable, SubmitRejected, SubmitUnknown
 from web.catalog.deployment import Deployment
 from web.catalog.file import CatalogFile
+from web.failpoints import reach
 from web.fleet.changes import ForbiddenMove, moved, submitted
 from web.fleet.launch import SpecWriter
 from web.fleet.seal import new_id
@@ -42,7 +43,9 @@ class Launcher:
         if deployment is None:
             return
         intent = self._intent(deployment)
+        reach("launch.wanted")
         self._store.intend(intent)
+        reach("launch.intended")
         try:
             job_id = self._cluster.submit(self._writer.spec(deployment, intent.id))
         except (SubmitRejected, ValueError) as refusal:
@@ -55,7 +58,9 @@ class Launcher:
             raise
         else:
             log.info("launched %s as instance %s, job %s: %s", model, intent.id, job_id, why)
+            reach("launch.submitted")
             self._record(intent.id, job_id)
+            reach("launch.recorded")
 
     def _intent(self, deployment: Deployment) -> Instance:
         now, secrets = self._clock(), self._writer.secrets

@@ -15,6 +15,7 @@ from slurm.script import instance_id_of
 from web.catalog.deployment import Deployment
 from web.catalog.file import CatalogFile
 from web.demand.store import DemandStore
+from web.failpoints import reach
 from web.fleet.actions import Action, Cancel, CancelJob, Drain, End, Fulfil, Launch, Suspect, Trust
 from web.fleet.changes import Deed, ForbiddenMove, after
 from web.fleet.evidence import Probe
@@ -63,6 +64,7 @@ class Reconciler:
     def tick(self, *, look: bool) -> None:
         """One pass; `look` asks the cluster, otherwise the plan goes by what is known."""
         view = self._view(self._look() if look else None)
+        reach("look.listed", when=view.listing is not None)
         self._carry_out(plan(view, self._clock(), self._policy), view.instances)
         if view.listing is not None:
             self._tend_orphans(view.listing, view.instances)
@@ -109,7 +111,9 @@ class Reconciler:
         actions, known, now = tuple(actions), {i.id: i for i in instances}, self._clock()
         deeds = [a for a in actions if not isinstance(a, Launch | CancelJob)]
         changes = [deed for deed in deeds if _changes_something(deed, known, now)]
+        _before_writing(changes)
         overtaken = self._store.carry_out(changes, now)
+        _after_writing(changes)
         for action in actions:
             if action not in overtaken:
                 _announce(action)
@@ -128,7 +132,9 @@ class Reconciler:
     def _cancel(self, job_id: str) -> None:
         # Whoever was paused since the decision may not be the one to act on it any more.
         self._store.confirm()
+        reach("stop.written")
         self._cluster.cancel(job_id)
+        reach("stop.cancelled")
 
     def _tend_orphans(self, listing: Listing, instances: Collection[Instance]) -> None:
         """Keep the list of jobs that belong to no instance; end those that we must have lost."""
@@ -157,6 +163,18 @@ def _changes_something(deed: Deed | Fulfil, known: Mapping[str, Instance], now: 
         return after(deed, instance, now) != instance
     except ForbiddenMove:
         return True
+
+
+def _before_writing(deeds: Iterable[Deed | Fulfil]) -> None:
+    kinds = {type(deed) for deed in deeds}
+    reach("drain.planned", when=Drain in kinds)
+    reach("end.planned", when=End in kinds)
+
+
+def _after_writing(deeds: Iterable[Deed | Fulfil]) -> None:
+    kinds = {type(deed) for deed in deeds}
+    reach("drain.written", when=Drain in kinds)
+    reach("end.written", when=End in kinds)
 
 
 def _announce(action: Action) -> None:

@@ -1,0 +1,1 @@
+"""`make crashloop`: the gateway dies at named places, and squeue and the database still agree."""
