@@ -98,12 +98,13 @@ def _relieve(
 ) -> list[Action]:
     """Drain those whose successors are ready, and those too near their end for any request."""
     actions: list[Action] = []
-    ready = sum(i.state is S.READY for i in (*staying, *leaving))
+    # Nothing is sent to one whose node Slurm has yet to tell: it relieves nobody.
+    ready = sum(i.is_routable for i in (*staying, *leaving))
     # The one that ends first goes first; one that is not ready serves nobody.
-    for instance in sorted(leaving, key=lambda i: (i.state is S.READY, i.walltime_end or now)):
+    for instance in sorted(leaving, key=lambda i: (i.is_routable, i.walltime_end or now)):
         if instance.id in crew.settled:
             continue
-        serves = instance.state is S.READY
+        serves = instance.is_routable
         if ready - serves >= target:
             ready -= serves
             actions.append(_farewell(instance, staying, target))

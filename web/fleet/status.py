@@ -102,9 +102,12 @@ def _of_instance(
 ) -> ModelStatus:
     waiting = nearest.state is S.PENDING
     explanation = explain(_job_state(nearest), nearest.slurm_reason) if waiting else None
+    serving = sum(i.is_routable for i in live)
+    # Ready by its worker's word, but Slurm has yet to tell the node: the next look does.
+    phase = Phase.STARTING if nearest.state is S.READY and not serving else _PHASES[nearest.state]
     return ModelStatus(
-        _PHASES[nearest.state],
-        ready_instances=sum(i.state is S.READY for i in live),
+        phase,
+        ready_instances=serving,
         job_id=nearest.job_id,
         reason=nearest.slurm_reason if waiting else "",
         words=explanation.words if explanation else "",

@@ -56,7 +56,7 @@ def test_a_target_that_goes_moves_only_its_own_keys():
 def test_only_a_ready_instance_with_an_address_is_a_target():
     ready = instance(InstanceState.READY, node="gpu1", port=8000)
     others = (
-        instance(InstanceState.READY, id="nonode0000", port=8000),
+        instance(InstanceState.READY, id="nonode0000", node=None, port=8000),
         instance(InstanceState.STARTING, id="starting00", node="gpu1", port=8000),
         instance(InstanceState.DRAINING, id="draining00", node="gpu1", port=8000),
     )

@@ -113,6 +113,11 @@ def test_with_one_of_two_successors_ready_the_one_that_ends_first_drains():
     assert planned(*both, *coming, deployments=models) == said
 
 
+def test_a_successor_whose_node_is_not_known_yet_relieves_nobody():
+    ready = successor(S.READY, ready_at=ago(1), node=None)
+    assert planned(serving(LEAD_S - 1), ready) == []
+
+
 def target(name, ends_in_s):
     return Target(name, f"{name}:1", "key", NOW.timestamp() + ends_in_s)
 

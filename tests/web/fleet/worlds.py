@@ -58,7 +58,8 @@ def deployment(name: str = "m", **changes: object) -> Deployment:
 
 def instance(state: InstanceState, **changes: object) -> Instance:
     base = Instance(ID, "m", "slurm", state, created_at=ago(3600), state_since=ago(600))
-    return replace(base, **{"job_id": "7", **changes})
+    place = {"node": "gpu1", "port": 8000} if state is InstanceState.READY else {}
+    return replace(base, **{"job_id": "7", **place, **changes})
 
 
 def job(state: JobState, **changes: object) -> Job:

@@ -106,3 +106,11 @@ def test_of_several_instances_the_one_nearest_to_ready_is_told():
     starting = instance(S.STARTING, id="other00000", job_id="8", running_since=ago(3))
     status = describe((queued_one, starting), (), NOW, POLICY)
     assert (status.phase, status.job_id) == (Phase.STARTING, "8")
+
+
+def test_one_that_is_ready_but_whose_node_is_not_known_yet_is_starting():
+    status = describe((instance(S.READY, node=None),), (), NOW, POLICY)
+    assert (status.phase, status.ready_instances) == (Phase.STARTING, 0)
+    error = cold_error("m", status, NOW)
+    assert "is starting" in error.message
+    assert error.retry_after_s <= 5
