@@ -77,10 +77,7 @@ class Launcher:
         )
 
     def _record(self, instance_id: str, job_id: str) -> None:
-        try:
-            self._store.change(instance_id, lambda i: submitted(i, job_id, self._clock()))
-        except ForbiddenMove as lost_race:
-            log.info("overtaken by a callback: %s", lost_race)
+        self._change(instance_id, lambda i: submitted(i, job_id, self._clock()))
 
     def _fail(self, instance_id: str, refusal: SubmitRejected | ValueError) -> None:
         # What cannot even be written as a batch script is as hopeless as what Slurm calls so.
@@ -92,4 +89,10 @@ class Launcher:
             )
             return moved(refused, S.FAILED, self._clock())
 
-        self._store.change(instance_id, fail)
+        self._change(instance_id, fail)
+
+    def _change(self, instance_id: str, change: Callable[[Instance], Instance]) -> None:
+        try:
+            self._store.change(instance_id, change)
+        except ForbiddenMove as lost_race:
+            log.info("overtaken by a callback: %s", lost_race)

@@ -6,62 +6,14 @@ import pytest
 
 from slurm.errors import ObservationFailed, ShellUnavailable, SubmitRejected, SubmitUnknown
 from slurm.jobs import Job, JobState
-from tests.fakes.scripted_cluster import ScriptedCluster
-from tests.web.fleet.worlds import NOW, POLICY, later
-from web.catalog.file import CatalogFile
-from web.config import Settings
-from web.demand.store import Asked, DemandStore
+from tests.web.fleet.reconciler_world import World
+from tests.web.fleet.worlds import later
 from web.fleet.changes import moved
-from web.fleet.launch import SpecWriter
-from web.fleet.reconciler import Reconciler
 from web.fleet.states import EndReason, InstanceState
-from web.fleet.store import FleetStore
 from web.fleet.ticker import Ticker
 from web.lock.store import FleetLock, LostLock
-from web.secrets import Secrets
 
 S = InstanceState
-
-
-class World:
-    """One reconciler and all it works on; `now` is its clock."""
-
-    def __init__(self, database, folder):
-        (folder / "models.yaml").write_text("models: [{name: m, path: p, startup_timeout: 60s}]")
-        env = {"DATA_DIR": str(folder), "MODELS_FILE": str(folder / "models.yaml")}
-        settings = Settings.from_env(env)
-        self.now = NOW
-        self.database = database
-        self.cluster = ScriptedCluster()
-        self.lock = FleetLock(database, "host:1", life_s=3600)
-        self.lock.acquire(NOW)
-        self.store = FleetStore(database, self.lock)
-        self.demand = DemandStore(database)
-        self.reconciler = Reconciler(
-            self.cluster,
-            self.store,
-            self.demand,
-            CatalogFile.for_settings(settings),
-            SpecWriter(settings, Secrets(folder)),
-            lambda: self.now,
-            POLICY,
-        )
-
-    def ask(self):
-        self.demand.add({"m": Asked(1, self.now)}, cold=True)
-
-    def tick(self, look=True, seconds=0):
-        self.now = later((self.now - NOW).total_seconds() + seconds)
-        self.reconciler.tick(look=look)
-
-    @property
-    def instance(self):
-        (instance,) = self.store.live()
-        return instance
-
-    @property
-    def last(self):
-        return self.store.history()["m"][0]
 
 
 @pytest.fixture
