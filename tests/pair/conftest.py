@@ -37,7 +37,6 @@ class Pair:
         shutil.copy(first.data_dir / "secrets.json", second.data_dir)
         (second.data_dir / "jobs").symlink_to(first.data_dir / "jobs")
         second.start()
-        first.wait_for_fleet()
 
     def leader(self) -> Gateway | None:
         """Whose fleet process holds the lock, by what both say in /ready."""

@@ -1,5 +1,7 @@
 """Two gateways on one database: one leads, the other takes over, and nothing is done twice."""
 
+import os
+import signal
 import time
 
 import openai
@@ -53,3 +55,24 @@ def test_two_gateways_elect_one_leader_and_fail_over_when_it_is_killed(pair):
     assert instance_of(other, MODEL) == instance
     assert len(pair.live_jobs()) == len(set(pair.live_jobs())) == 2
     assert set(serving) < set(pair.live_jobs())
+
+
+def test_paused_leader_resumes_and_launches_nothing(pair):
+    leader, other = pair.led_and_other()
+    paused = fleet_pid(leader)
+    os.kill(paused, signal.SIGSTOP)
+    ask(leader, MODEL)  # what the sleeper finds to do when it wakes
+    wait_until(pair.live_jobs, TAKE_OVER_S, "the other gateway has launched it")
+    before = pair.live_jobs()
+    assert f":{fleet_pid(other)} holds the lock" in leader.get("/ready")[1]
+
+    os.kill(paused, signal.SIGCONT)
+    wait_until(lambda: "no longer holds" in leader.log_text(), 10, "it notices that it is not")
+    ask(leader, OTHER)
+    chat(leader, OTHER, max_retries=20)
+    chat(leader, MODEL, max_retries=20)
+
+    assert fleet_pid(leader) == paused
+    assert len(pair.live_jobs()) == 2
+    assert set(before) < set(pair.live_jobs())
+    assert "launched" not in leader.log_text()
