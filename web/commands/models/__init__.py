@@ -2,7 +2,7 @@
 
 import click
 
-from web.commands.models.launch import launch
+from web.commands.models.launching import launch
 from web.commands.models.listing import list_
 from web.commands.models.logs import logs
 from web.commands.models.orders import drain, retry, stop

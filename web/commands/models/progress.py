@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from web.fleet.routing import Route
-from web.fleet.states import NEAREST_TO_READY, Instance
+from web.fleet.states import NEAREST_TO_READY, Instance, InstanceState
 from web.fleet.status import ModelStatus, Phase
 from web.terminal import length, one_line
 
@@ -42,9 +42,13 @@ Step = tuple[Stage, str, tuple[object, ...]]
 
 def progress(route: Route, live: Iterable[Instance], holder: str | None, now: datetime) -> Progress:
     """`holder`: the fleet process that acts just now, if any."""
-    nearest = min(live, key=lambda i: NEAREST_TO_READY.index(i.state), default=None)
+    nearest = min(live, key=_distance, default=None)
     stage, words, detail = _step(route.status, nearest, holder, now)
     return Progress(now, route.status, stage, words, (stage, *detail))
+
+
+def _distance(instance: Instance) -> tuple[bool, int]:
+    return not instance.is_routable, NEAREST_TO_READY.index(instance.state)
 
 
 def _step(status: ModelStatus, nearest: Instance | None, holder: str | None, now: datetime) -> Step:
@@ -92,6 +96,12 @@ def _usual_wait(status: ModelStatus) -> str:
 def _starting(status: ModelStatus, nearest: Instance | None, now: datetime) -> Step:
     node = nearest.node if nearest else None
     where = f" on {node}" if node else ""
+    if nearest is not None and nearest.state is InstanceState.UNREADY:
+        words = f"starting: {_job(status)}{where} was ready and does not answer now"
+        return Stage.STARTING, words, (status.job_id, node, nearest.state)
+    if nearest is not None and nearest.state is InstanceState.READY:
+        words = f"loading: {_job(status)} is ready; the next look at the queue tells its node"
+        return Stage.LOADING, words, (status.job_id, nearest.state)
     if nearest is None or nearest.claimed_by is None:
         words = f"starting: {_job(status)} runs{where}, its worker has not reported yet"
         return Stage.STARTING, words, (status.job_id, node)
