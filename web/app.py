@@ -18,6 +18,7 @@ from web.demand.store import DemandStore
 from web.errors import DatabaseUnavailable, GatewayError
 from web.fleet import routes as fleet_routes
 from web.fleet.callbacks import MAX_BODY_BYTES, CallbackDesk
+from web.fleet.order_store import OrderStore
 from web.fleet.outlook import Outlook
 from web.fleet.policy import Policy
 from web.fleet.probe import answers_with_a_token
@@ -51,7 +52,7 @@ def create_app(settings: Settings) -> Flask:
     secrets = Secrets(settings.data_dir)
     catalog = CatalogFile.for_settings(settings)
     store = InstanceStore(database)
-    outlook = Outlook(database, store, catalog, secrets, clock, POLICY)
+    outlook = Outlook(database, store, OrderStore(database), catalog, secrets, clock, POLICY)
     authenticator = Authenticator(KeyStore(database, secrets), clock)
     desk = CallbackDesk(store, secrets, clock, settings.max_num_historic_records)
     readiness = Readiness(database, store, catalog, clock, settings.min_update_interval_s)

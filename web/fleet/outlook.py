@@ -8,6 +8,8 @@ from datetime import datetime
 from web.catalog.file import CatalogFile
 from web.database import Database, StorageError, why
 from web.fleet.launch import engine_key
+from web.fleet.order_store import TOPIC as ORDERS_TOPIC
+from web.fleet.order_store import OrderStore
 from web.fleet.policy import Policy
 from web.fleet.routing import Snapshot, build_snapshot
 from web.fleet.store import TOPIC, InstanceStore
@@ -25,6 +27,7 @@ class Outlook:
         self,
         database: Database,
         store: InstanceStore,
+        orders: OrderStore,
         catalog: CatalogFile,
         secrets: Secrets,
         clock: Callable[[], datetime],
@@ -32,6 +35,7 @@ class Outlook:
     ) -> None:
         self._database = database
         self._store = store
+        self._orders = orders
         self._catalog = catalog
         self._secrets = secrets
         self._clock = clock
@@ -53,7 +57,8 @@ class Outlook:
 
     def _refresh(self) -> None:
         catalog = self._catalog.current()
-        source = (self._database.versions().get(TOPIC, 0), catalog.fingerprint)
+        versions = self._database.versions()
+        source = (versions.get(TOPIC, 0), versions.get(ORDERS_TOPIC, 0), catalog.fingerprint)
         if source == self._built_from:
             return
         live, history = self._store.live(), self._store.history()
@@ -64,6 +69,7 @@ class Outlook:
             lambda i: engine_key(self._secrets, i.id, i.secret_version),
             self._clock(),
             self._policy,
+            self._orders.retried(),
         )
         self._built_from = source
         for listener in tuple(self.listeners):
