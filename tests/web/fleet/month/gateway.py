@@ -88,8 +88,11 @@ class Gateway:
             return "cold"
         load = {w.job.instance_id: len(w.requests) for w in self.workers.values()}
         aside = {id_ for id_, until in self._set_aside.items() if until > self.timeline.now}
+        until = now.timestamp() + route.deployment.drain_timeout_s
         for _ in range(2):  # one more try elsewhere: nothing has reached the client yet
-            target = choose(route.targets, load, excluded=aside, cap=route.deployment.max_requests)
+            target = choose(
+                route.targets, load, excluded=aside, cap=route.deployment.max_requests, until=until
+            )
             if target is None:
                 return "full"
             worker = self.workers.get(target.netloc)

@@ -264,6 +264,7 @@ class Month:
         out.still_waiting = sum(
             c.is_waiting for held in self.gateway.waiting.values() for c in held
         )
+        self.watch.closed(out.still_waiting)
         running = [j for j in self.slurm.jobs.values() if j.is_live and j.started_at is not None]
         rest_s = sum((self.timeline.now - j.started_at) * j.gpus for j in running)
         out.gpu_hours = (self.slurm.gpu_seconds + rest_s) / HOUR

@@ -100,7 +100,8 @@ class Watch:
 
     def crew(self, deployment: Deployment, instances: list[Instance], leaving: int) -> None:
         """After a tick: no more than wanted, but for one successor of each that leaves."""
-        present = sum(i.state.is_present for i in instances)
+        # A submission in doubt can only be waited for; how long, `looked` watches.
+        present = sum(i.state.is_present for i in instances if i.job_id is not None)
         if present <= deployment.max_instances + leaving:
             self._crowded.pop(deployment.name, None)
             return
@@ -109,6 +110,11 @@ class Watch:
             found = ", ".join(f"{i.id} {i.state}" for i in instances)
             self.fail(f"{deployment.name}: {present} present, max {deployment.max_instances}, "
                       f"{leaving} leaving: {found}")  # fmt: skip
+
+    def closed(self, waiting: int) -> None:
+        """After days without faults nobody waits any more."""
+        if waiting:
+            self.fail(f"{waiting} clients still wait at the end of the month")
 
     def neglect(self, model: str, asked: bool, may_launch: bool) -> None:
         """After a tick: somebody waits, nothing speaks against a launch, and none comes."""
