@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from slurm.simulator.faults import Faults
+from slurm.simulator.ranks import Place, visible_gpus
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Options:
     store: bool  # keeps responses for GET /v1/responses/{id}
     keep_alive_s: float
     startup_s: float
+    place: Place  # among the nodes of one engine
     faults: Faults
     die_at_start: bool
     die_after: int | None  # generating requests answered before the process dies on the next
@@ -60,6 +62,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Optio
         store=environ.get("VLLM_ENABLE_RESPONSES_API_STORE", "") not in ("", "0"),
         keep_alive_s=float(environ.get("VLLM_HTTP_TIMEOUT_KEEP_ALIVE") or 5),
         startup_s=given.startup_seconds,
+        place=_place(given, environ),
         faults=_faults(given),
         die_at_start=given.die_at_start,
         die_after=given.die_after,
@@ -95,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--enable-auto-tool-choice", action="store_true")
     parser.add_argument("--tool-call-parser")
     parser.add_argument("--runner", default="generate", help="`pooling` serves embeddings")
+    _add_place(parser)
     parser.add_argument("--startup-seconds", type=float, default=0.0)
     parser.add_argument("--tokens-per-second", type=float, default=0.0, help="0: no limit")
     parser.add_argument("--first-token-seconds", type=float, default=0.0)
@@ -104,6 +108,27 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("--hang-after-tokens", "--cut-after-tokens", "--error-after-tokens"):
         parser.add_argument(name, type=int, metavar="N")
     return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    for name in ("--nnodes", "--tensor-parallel-size", "--pipeline-parallel-size"):
+        parser.add_argument(name, type=int, default=1)
+    parser.add_argument("--node-rank", type=int, default=0)
+    parser.add_argument("--master-addr", default="127.0.0.1")
+    parser.add_argument("--master-port", type=int, default=29501)
+    parser.add_argument("--headless", action="store_true")
+
+
+def _place(given: argparse.Namespace, environ: Mapping[str, str]) -> Place:
+    return Place(
+        nodes=given.nnodes,
+        rank=given.node_rank,
+        head=given.master_addr,
+        port=given.master_port,
+        headless=given.headless,
+        world=given.tensor_parallel_size * given.pipeline_parallel_size,
+        gpus=visible_gpus(environ),
+    )
 
 
 def _known(parser: argparse.ArgumentParser) -> set[str]:

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from slurm.simulator import ranks
 from slurm.simulator.connection import Connection
 from slurm.simulator.options import Options, parse
 from slurm.simulator.routes import Router
@@ -25,35 +26,47 @@ def main(argv: Sequence[str]) -> int:
     if options.die_at_start:
         print("RuntimeError: Engine core initialization failed.", file=sys.stderr)
         return 1
+    if fault := options.place.fault():
+        print(f"ValueError: {fault}", file=sys.stderr)
+        return 1
     try:
-        asyncio.run(serve(options))
-    except OSError as error:
-        print(error, file=sys.stderr)
+        asyncio.run(run(options))
+    except (OSError, ranks.Lost) as error:
+        print(f"RuntimeError: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def serve(options: Options) -> None:
-    """Bind, start up, listen, answer. Raises OSError when the address is taken."""
+async def run(options: Options) -> None:
+    """Be one process of the engine until told to stop. Raises OSError or ranks.Lost."""
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    life = ranks.follow(options.place) if options.place.headless else serve(options)
+    await ranks.first(stopped.wait(), life)
+
+
+async def serve(options: Options) -> None:
+    """Bind, start up, listen, answer, until cancelled. Raises OSError or ranks.Lost."""
     bound = bind(options.host, options.port)
     router = Router(State(options))
     open_ones: set[Connection] = set()
-    if await _starts_up(options.startup_s, stopped):
-        await loop.create_server(
+    try:
+        others = ranks.Head(options.place)
+        await others.gather()
+        await ranks.first(asyncio.sleep(options.startup_s), others.broken())
+        await asyncio.get_running_loop().create_server(
             lambda: Connection(router.answer, options.keep_alive_s, open_ones),
             sock=bound,
             backlog=BACKLOG,
         )
         log.info("Application startup complete. Listening on %s", bound.getsockname())
-        await stopped.wait()
-    # vLLM aborts what is in flight unless told otherwise.
-    for connection in list(open_ones):
-        connection.abort()
-    bound.close()
+        await others.broken()
+    finally:
+        # vLLM aborts what is in flight unless told otherwise.
+        for connection in list(open_ones):
+            connection.abort()
+        bound.close()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -67,13 +80,3 @@ def bind(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind((host, port))
     return bound
-
-
-async def _starts_up(startup_s: float, stopped: asyncio.Event) -> bool:
-    """Whether the engine came up; False when it was told to stop meanwhile."""
-    up = asyncio.get_running_loop().create_task(asyncio.sleep(startup_s))
-    stop = asyncio.get_running_loop().create_task(stopped.wait())
-    await asyncio.wait({up, stop}, return_when=asyncio.FIRST_COMPLETED)
-    up.cancel()
-    stop.cancel()
-    return not stopped.is_set()
