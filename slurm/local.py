@@ -36,6 +36,7 @@ from slurm.walltime import seconds_of
 
 MIN_JOB_AGE_S = 300.0  # Slurm's MinJobAge
 START_PATIENCE_S = 10.0
+KILL_WAIT_S = 30.0  # Slurm's default; the worker drains and stops its engine within it
 LOGS_KEPT = 50
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,10 @@ class LocalCluster:
     name = NAME
 
     def __init__(
-        self, state_dir: Path, kill_wait_s: float = 5.0, clock: Callable[[], float] = time.time
+        self,
+        state_dir: Path,
+        kill_wait_s: float = KILL_WAIT_S,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._state_dir = state_dir.resolve()
         self._jobs_dir = self._state_dir / "jobs"
@@ -87,6 +91,8 @@ class LocalCluster:
 
     def _write_job(self, spec: LaunchSpec) -> Path:
         """Write a new job's folder; it appears whole, under its final name."""
+        if spec.nodes > 1:
+            raise ValueError(f"this machine is one node, and {spec.nodes} are asked for")
         job_id = str(self._next_id())
         job_dir = self._jobs_dir / job_id
         draft = self._jobs_dir / f".{job_id}"
@@ -96,6 +102,7 @@ class LocalCluster:
             "name": spec.job_name,
             "submit_time": self._clock(),
             "time_limit_s": seconds_of(spec.time_limit),
+            "warning_s": spec.warning_s,
             "kill_wait_s": self._kill_wait_s,
             "log": str(self._logs_dir / f"{spec.instance_id}.log"),
             "cwd": str(self._state_dir),

@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 
+from slurm.ranks import RANK_OPTIONS, across_nodes, parallel_options
+from slurm.walltime import warning_s
+
 JOB_NAME_PREFIX = "kscope-"
 SPEC_VERSION = 1
 
@@ -19,7 +22,7 @@ _SLURM_WORD = re.compile(r"[A-Za-z0-9_.,:+@%/-]+")
 _ENGINE_OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The worker sets these itself; a key in argv could be read by everybody on the node.
-_RESERVED_OPTIONS = frozenset({"host", "port", "api-key", "served-model-name", "model", "uds"})
+_RESERVED_OPTIONS = RANK_OPTIONS | {"host", "port", "api-key", "served-model-name", "model", "uds"}
 _DELIMITERS = ("KSCOPE_WORKER", "KSCOPE_SPEC")
 
 EngineValue = str | int | float | bool | Sequence[object] | Mapping[str, object] | None
@@ -69,6 +72,11 @@ class LaunchSpec:
         """What squeue shows to everybody, and by which a job finds back to its instance."""
         return JOB_NAME_PREFIX + self.instance_id
 
+    @property
+    def warning_s(self) -> int:
+        """How long before the walltime's end the worker hears of it (USR1), to drain in time."""
+        return warning_s(self.drain_timeout_s, self.time_limit)
+
 
 def _check_slurm_word(name: str, value: str | None) -> None:
     if value is not None and not _SLURM_WORD.fullmatch(value):
@@ -109,9 +117,11 @@ def instance_id_of(job_name: str) -> str | None:
 
 
 def engine_argv(spec: LaunchSpec) -> list[str]:
-    """The engine's command line, without host and port, which only the worker can know."""
+    """One engine's command line, without host, port and rank, which only the job can know."""
     if not spec.command or not spec.path or spec.path.startswith("-"):
         raise ValueError("an engine needs a command, and a model path that is no option")
+    if spec.nodes > 1 and spec.command[0].startswith("-"):
+        raise ValueError("the engine's command starts like an option")
     # `vllm serve PATH`, but `python3 -m vllm.entrypoints.openai.api_server --model PATH`.
     path = [spec.path] if spec.command[-1] == "serve" else ["--model", spec.path]
     argv = [*spec.command, *path, *_option("served-model-name", spec.model)]
@@ -120,6 +130,8 @@ def engine_argv(spec: LaunchSpec) -> list[str]:
             raise ValueError(f"no name for an engine option: {name!r}")
         if name.lower().replace("_", "-") in _RESERVED_OPTIONS:
             raise ValueError(f"the gateway sets the engine option {name!r} itself")
+        argv += _option(name, value)
+    for name, value in parallel_options(spec.nodes, spec.gpus, spec.engine_args).items():
         argv += _option(name, value)
     return argv
 
@@ -189,7 +201,7 @@ def worker_spec(spec: LaunchSpec) -> dict[str, object]:
         "heartbeat_interval_s": spec.heartbeat_interval_s,
         "drain_timeout_s": spec.drain_timeout_s,
         "model": spec.model,
-        "engine_argv": engine_argv(spec),
+        "engine_argv": across_nodes(engine_argv(spec), spec.nodes, spec.cpus),
         "engine_env": dict(spec.env),
         "engine_api_key": spec.engine_api_key,
         "bind_host": spec.bind_host,

@@ -21,7 +21,6 @@ from typing import Any
 
 Record = dict[str, Any]
 
-WARNING_S = 120  # as `--signal=B:USR1@120`
 MARK = "KSCOPE_JOB_DIR"
 SIGNALS = (signal.SIGTERM, signal.SIGCHLD)
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -136,8 +135,7 @@ class Watch:
         self._limit_at = None if limit_s is None else time.monotonic() + limit_s
         self._warn_at: float | None = None
         if self._limit_at is not None:
-            # A short job is warned at half its time: at its start it could not listen yet.
-            self._warn_at = self._limit_at - min(WARNING_S, limit_s / 2)
+            self._warn_at = self._limit_at - job["warning_s"]
         self._kill_at: float | None = None
         self._stopped_as: str | None = None
 

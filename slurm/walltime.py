@@ -1,6 +1,10 @@
-"""Slurm's way of writing a time limit. Pure."""
+"""Slurm's way of writing a time limit, and when a job hears that its own is near. Pure."""
 
 import re
+
+# Beside the drain itself: to end the engine, and to say so.
+MARGIN_S = 60
+MAX_WARNING_S = 65535  # man sbatch, --signal
 
 _LIMIT = re.compile(r"(?:(?P<days>\d+)-)?(?P<clock>\d+(?::\d+){0,2})")
 
@@ -20,3 +24,17 @@ def seconds_of(limit: str | None) -> int | None:
         numbers.insert(0, 0)
     hours, minutes, seconds = [*numbers, 0, 0][:3]
     return int(found["days"] or 0) * 86400 + hours * 3600 + minutes * 60 + seconds
+
+
+def warning_s(drain_timeout_s: float, limit: str | None) -> int:
+    """Seconds before the end at which to warn a job that then wants to drain.
+
+    At half of a short job's time at the earliest: at its start it serves nobody yet. Slurm looks
+    every 30 s and warns up to 60 s early. A limit that cannot be read is left to Slurm to refuse.
+    """
+    try:
+        limit_s = seconds_of(limit)
+    except ValueError:
+        limit_s = None
+    lead_s = min(drain_timeout_s + MARGIN_S, MAX_WARNING_S)
+    return max(1, int(lead_s if limit_s is None else min(lead_s, limit_s / 2)))

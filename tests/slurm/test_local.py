@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from slurm import supervisor
+from slurm import supervisor, worker
 from slurm.errors import ObservationFailed, SubmitRejected
 from slurm.jobs import Job, JobState
-from slurm.local import LOGS_KEPT, MIN_JOB_AGE_S, START_PATIENCE_S, LocalCluster
+from slurm.local import KILL_WAIT_S, LOGS_KEPT, MIN_JOB_AGE_S, START_PATIENCE_S, LocalCluster
 from slurm.local_job import NODE
 from tests.slurm.specs import spec
 from tests.waiting import wait_until
@@ -187,10 +187,21 @@ def test_a_reused_pid_is_never_signalled(cluster: LocalCluster, folder: Path) ->
 
 def test_a_walltime_warns_with_usr1_and_ends_the_job(cluster: LocalCluster, folder: Path) -> None:
     listen = "trap 'echo warned' USR1; touch ready; while :; do sleep 0.05; done"
-    job_id = cluster.submit(spec(setup=(listen,), time_limit="0:1"))
+    job_id = cluster.submit(spec(setup=(listen,), time_limit="0:2"))
     job = wait_over(cluster, job_id)
     assert job.state is JobState.TIMEOUT
     assert cluster.read_log("abcdefghij").startswith("warned\n")
+
+
+def test_a_cancellation_leaves_the_worker_time_to_drain_and_to_stop_its_engine() -> None:
+    assert KILL_WAIT_S >= worker.TERM_DRAIN_S + worker.TERM_STOP_S
+
+
+def test_a_machine_is_one_node(cluster: LocalCluster) -> None:
+    with pytest.raises(SubmitRejected, match="one node, and 2 are asked for") as caught:
+        cluster.submit(spec(nodes=2))
+    assert caught.value.terminal
+    assert cluster.list_jobs() == ()
 
 
 class Lost:

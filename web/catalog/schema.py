@@ -15,6 +15,7 @@ from pydantic import (
     field_validator,
 )
 
+from slurm.ranks import parallel_options
 from web.catalog import values as v
 from web.catalog.deployment import Deployment
 from web.catalog.marked_yaml import Path
@@ -48,7 +49,7 @@ class Entry(BaseModel):
     qos: v.SlurmWord | None = None
     account: v.SlurmWord | None = None
     nodes: v.AtLeastOne = 1
-    gpus: v.AtLeastNone = 1
+    gpus: v.AtLeastNone = Field(default=1, validate_default=True)
     cpus: v.AtLeastOne | None = None
     memory: v.Memory = None
     time_limit: v.TimeLimit = None
@@ -68,6 +69,21 @@ class Entry(BaseModel):
     setup: list[v.ShellLine] = []
     command: v.Command = ("vllm", "serve")
     groups: list[v.Group] = ["all"]
+
+    @field_validator("gpus")
+    @classmethod
+    def _shared_by_the_nodes(cls, value: int, info: ValidationInfo) -> int:
+        nodes = info.data.get("nodes", 1)
+        if value % nodes:
+            raise ValueError(f"must be a multiple of nodes, {nodes}: each gets as many")
+        return value
+
+    @field_validator("engine_args")
+    @classmethod
+    def _spread_over_the_gpus(cls, value: v.EngineArgs, info: ValidationInfo) -> v.EngineArgs:
+        if "gpus" in info.data:
+            parallel_options(info.data.get("nodes", 1), info.data["gpus"], value)
+        return value
 
     @field_validator("max_instances")
     @classmethod

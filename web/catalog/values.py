@@ -33,6 +33,11 @@ _OWNED_ENGINE_ARGS = {
     "api-key": "each instance gets a key of its own",
     "served-model-name": "it is the model's `name`",
     "model": "it is the model's `path`",
+    "nnodes": "it is the model's `nodes`",
+    "node-rank": "each node gets its own",
+    "master-addr": "it is the job's first node",
+    "master-port": "each job gets its own",
+    "headless": "all nodes but the first are",
 }
 _OWNED_ENV = {"VLLM_API_KEY": "each instance gets a key of its own"}
 _SECONDS_PER = (86_400, 3600, 60, 1)
