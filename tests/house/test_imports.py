@@ -71,6 +71,8 @@ def test_imports_within_functions_count_and_relative_ones_do_not() -> None:
 
 def test_the_patterns_mean_what_they_say() -> None:
     assert allows(STORAGE, "web/fleet/store.py")
+    assert allows(STORAGE, "web/fleet/order_store.py")
+    assert not allows(STORAGE, "web/fleet/restore.py")
     assert allows(STORAGE, "web/migrations/versions/0001_x.py")
     assert not allows(STORAGE, "web/store.py")
     assert not allows(STORAGE, "web/fleet/deep/store.py")
