@@ -18,7 +18,6 @@ from slurm.jobs import Job, JobState
 from slurm.script import JOB_NAME_PREFIX, LaunchSpec, instance_id_of
 from slurm.shell import Result
 
-WARNING_S = 120
 NOT_FOUND = 127  # what every shell answers when there is no such program
 
 # The name last: it is the only field in which anybody could put a separator, or a newline and a
@@ -35,10 +34,16 @@ _NO_TIME = frozenset({"", "N/A", "NONE", "Unknown", "None"})
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NO_HOST = frozenset({"", "n/a", "N/A", "(null)", "None assigned"})
 _LOG_DIR = re.compile(r"[A-Za-z0-9_./~+][A-Za-z0-9_./~+-]*")
+# Logs are named by ten characters; the oldest go, while sbatch is at work.
+_PREPARE = (
+    'umask 077 && mkdir -p -- "$1" && {'
+    ' find "$1/" -maxdepth 1 -type f -name "??????????.log" -mtime +30 -delete'
+    ' </dev/null >/dev/null 2>&1 & shift; exec sbatch "$@"; }'
+)
 
 
 def build_sbatch(spec: LaunchSpec, log_dir: str) -> list[str]:
-    """Submit the script on stdin. One remote command also makes the private log folder.
+    """Submit the script on stdin. One remote command also keeps the private log folder.
 
     sbatch hands its umask on to the job (SLURM_UMASK), so the log becomes 0600. `--export=ALL`
     exports the login's environment, which holds nothing of the gateway's: any other value, NIL and
@@ -49,7 +54,7 @@ def build_sbatch(spec: LaunchSpec, log_dir: str) -> list[str]:
         "job-name": spec.job_name,
         "output": log_path(log_dir, spec.instance_id),
         "open-mode": "append",
-        "signal": f"B:USR1@{WARNING_S}",
+        "signal": f"B:USR1@{spec.warning_s}",
         "export": "ALL",
         "partition": spec.partition,
         "qos": spec.qos,
@@ -59,13 +64,11 @@ def build_sbatch(spec: LaunchSpec, log_dir: str) -> list[str]:
         "cpus-per-task": spec.cpus,
         "mem": spec.memory,
         "time": spec.time_limit,
-        # `--gpus` needs select/cons_tres; for one node gres means the same everywhere.
-        "gres": f"gpu:{spec.gpus}" if spec.gpus and spec.nodes == 1 else None,
-        "gpus": spec.gpus if spec.gpus and spec.nodes > 1 else None,
+        # Of each node. `--gpus` and `--gpus-per-node` need select/cons_tres.
+        "gres": f"gpu:{spec.gpus // spec.nodes}" if spec.gpus else None,
     }
     words = [f"--{name}={value}" for name, value in options.items() if value is not None]
-    prepare = 'umask 077 && mkdir -p -- "$1" && shift && exec sbatch "$@"'
-    return ["sh", "-c", prepare, "sh", log_dir, "--parsable", *words]
+    return ["sh", "-c", _PREPARE, "sh", log_dir, "--parsable", *words]
 
 
 def log_path(log_dir: str, instance_id: str) -> str:

@@ -1,6 +1,9 @@
 """Slurm's verbs on recorded answers of a real Slurm 22.05, and on texts of its source."""
 
+import os
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,7 @@ from slurm.jobs import Job, JobState
 from slurm.shell import Result
 from tests.fakes.recordings import load, only
 from tests.slurm.specs import spec
+from tests.waiting import wait_until
 
 ROW = "7|RUNNING|None|2026-01-02T03:04:05|N/A|2026-01-02T03:04:00|gpu1|gpu1|kscope-abcdefghij "
 
@@ -248,7 +252,7 @@ def test_a_submission_names_all_that_was_asked_and_nothing_else() -> None:
         "--job-name=kscope-abcdefghij",
         "--output=.kscope/logs/abcdefghij.log",
         "--open-mode=append",
-        "--signal=B:USR1@120",
+        "--signal=B:USR1@360",
         "--export=ALL",
         "--partition=gpu",
         "--qos=q",
@@ -261,7 +265,37 @@ def test_a_submission_names_all_that_was_asked_and_nothing_else() -> None:
         "--gres=gpu:2",
     ]
     assert "--gres" not in " ".join(build_sbatch(spec(), "logs"))
-    assert build_sbatch(spec(nodes=2, gpus=8), "logs")[-1] == "--gpus=8"
+    several = build_sbatch(spec(nodes=2, gpus=8), "logs")
+    assert several[-3:] == ["--nodes=2", "--ntasks-per-node=1", "--gres=gpu:4"]
+
+
+def test_a_submission_clears_logs_that_nobody_wrote_to_for_a_month(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    names = ["old0000000.log", "new0000000.log", "others.log", "old0000000.txt"]
+    logs.mkdir()
+    for name in [*names, "old0000001.log"]:
+        (logs / name).touch()
+        if not name.startswith("new"):
+            os.utime(logs / name, (0, 0))
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text('#!/bin/sh\necho "$# $1"; cat\n')
+    sbatch.chmod(0o755)
+
+    argv = build_sbatch(spec(), "logs")
+    done = subprocess.run(
+        argv,
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        input="the script",
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.stdout == f"{len(argv) - 5} --parsable\nthe script"
+    assert (done.returncode, done.stderr) == (0, "")
+    wait_until(lambda: sorted(path.name for path in logs.iterdir()) == sorted(names[1:]))
 
 
 @pytest.mark.parametrize("log_dir", ["-rf", "a b", "%j", "", "a\nb", "$(id)"])
