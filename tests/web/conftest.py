@@ -2,11 +2,14 @@
 
 import pytest
 
+import web.audit.models
 import web.demand.models
 import web.fleet.models
 import web.identity.models
+import web.limits.models
 import web.lock.models
-import web.responses.models  # noqa: F401 - registers the tables
+import web.responses.models
+import web.usage.models  # noqa: F401 - registers the tables
 from tests.postgres import postgres_server
 from web.database import Base, Database
 

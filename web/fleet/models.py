@@ -51,6 +51,11 @@ class InstanceRow(Base):
     active_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     progress_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    # When Slurm gave the job its nodes and took them back, by Slurm's own word; the GPU-seconds of
+    # its runs before a requeue.
+    allocated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    gpu_seconds_before: Mapped[float] = mapped_column(Float, default=0.0)
     running_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -147,6 +147,11 @@ class Instance:
     active_at: datetime | None = None
     # When the engine was last seen idle or making tokens.
     progress_at: datetime | None = None
+    # When Slurm gave the job its nodes and took them back, by Slurm's own word; the GPU-seconds of
+    # its runs before a requeue.
+    allocated_at: datetime | None = None
+    released_at: datetime | None = None
+    gpu_seconds_before: float = 0.0
     # Milestones.
     running_since: datetime | None = None
     ready_at: datetime | None = None

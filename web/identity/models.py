@@ -1,8 +1,8 @@
-"""The table of API keys. A key itself stands nowhere: only its digest does."""
+"""The tables of API keys and of their owners. A key itself stands nowhere: only its digest does."""
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Integer, String
+from sqlalchemy import JSON, Boolean, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from web.database import Base, UtcDateTime
@@ -22,3 +22,25 @@ class KeyRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # For a program, not a person: made by an administrator, may live longer.
+    is_service: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class UserRow(Base):
+    """Somebody who may own keys. Where the password is kept elsewhere, none is kept here."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    # Who knows the password: local, ldap, htpasswd; or cli, for one who never logs in.
+    source: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    is_admin: Mapped[bool] = mapped_column(Boolean, default=False)
+    groups: Mapped[list[str]] = mapped_column("group_names", JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Set by an administrator, or because the directory no longer has the user.
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    disabled_by: Mapped[str] = mapped_column(String(255), default="")
+    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When the directory last vouched for the user.
+    synced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

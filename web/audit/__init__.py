@@ -1,0 +1,1 @@
+"""Who did what, when and from where: logins, keys, administration, launches and stops."""

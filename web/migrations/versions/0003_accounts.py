@@ -1,0 +1,105 @@
+"""Accounts: users, limits, usage, the audit log, and when a job had its GPUs."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from web.database import UtcDateTime
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def _allocation() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("allocated_at", UtcDateTime(), nullable=True),
+        sa.Column("released_at", UtcDateTime(), nullable=True),
+        sa.Column("gpu_seconds_before", sa.Float(), nullable=False, server_default="0"),
+    ]
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("api_keys") as keys:
+        keys.add_column(
+            sa.Column("is_service", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+    with op.batch_alter_table("instances") as instances:
+        for column in _allocation():
+            instances.add_column(column)
+    op.create_table(
+        "users",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=True),
+        sa.Column("is_admin", sa.Boolean(), nullable=False),
+        sa.Column("group_names", sa.JSON(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("disabled_at", UtcDateTime(), nullable=True),
+        sa.Column("disabled_by", sa.String(length=255), nullable=False),
+        sa.Column("last_login_at", UtcDateTime(), nullable=True),
+        sa.Column("synced_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "limits",
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("requests_per_minute", sa.Integer(), nullable=True),
+        sa.Column("tokens_per_minute", sa.BigInteger(), nullable=True),
+        sa.Column("parallel_requests", sa.Integer(), nullable=True),
+        sa.Column("tokens_per_day", sa.BigInteger(), nullable=True),
+        sa.Column("tokens_per_month", sa.BigInteger(), nullable=True),
+        sa.Column("gpu_hours_per_day", sa.Float(), nullable=True),
+        sa.Column("gpu_hours_per_month", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("scope", "name"),
+    )
+    op.create_table(
+        "usage_hours",
+        sa.Column("hour", UtcDateTime(), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("model", sa.String(length=255), nullable=False),
+        sa.Column("user_name", sa.String(length=255), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.Column("errors", sa.BigInteger(), nullable=False),
+        sa.Column("aborted", sa.BigInteger(), nullable=False),
+        sa.Column("prompt_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("estimated_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("duration_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("hour", "key_id", "model"),
+    )
+    op.create_index("ix_usage_hours_user_name_hour", "usage_hours", ["user_name", "hour"])
+    op.create_table(
+        "usage_writers",
+        sa.Column("writer", sa.String(length=64), nullable=False),
+        sa.Column("batch", sa.BigInteger(), nullable=False),
+        sa.Column("written_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("writer"),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("actor", sa.String(length=255), nullable=False),
+        sa.Column("origin", sa.String(length=255), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_audit_at", "audit", ["at"])
+    op.create_index("ix_audit_actor_at", "audit", ["actor", "at"])
+
+
+def downgrade() -> None:
+    for table in ("audit", "usage_writers", "usage_hours", "limits", "users"):
+        op.drop_table(table)
+    with op.batch_alter_table("instances") as instances:
+        for column in _allocation():
+            instances.drop_column(column.name)
+    with op.batch_alter_table("api_keys") as keys:
+        keys.drop_column("is_service")
