@@ -29,6 +29,13 @@ def upgrade() -> None:
     with op.batch_alter_table("instances") as instances:
         for column in _allocation():
             instances.add_column(column)
+    _create_users()
+    _create_limits()
+    _create_usage()
+    _create_audit()
+
+
+def _create_users() -> None:
     op.create_table(
         "users",
         sa.Column("name", sa.String(length=255), nullable=False),
@@ -43,6 +50,9 @@ def upgrade() -> None:
         sa.Column("synced_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
+
+
+def _create_limits() -> None:
     op.create_table(
         "limits",
         sa.Column("scope", sa.String(length=16), nullable=False),
@@ -56,6 +66,9 @@ def upgrade() -> None:
         sa.Column("gpu_hours_per_month", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("scope", "name"),
     )
+
+
+def _create_usage() -> None:
     op.create_table(
         "usage_hours",
         sa.Column("hour", UtcDateTime(), nullable=False),
@@ -80,6 +93,9 @@ def upgrade() -> None:
         sa.Column("written_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("writer"),
     )
+
+
+def _create_audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
