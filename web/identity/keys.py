@@ -23,11 +23,16 @@ _KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECKSUM_LENGTH}}}"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a request comes from. `models` is what the key is limited to; None: not limited."""
+    """Who a request comes from. `models` is what the key is limited to; None: not limited.
+
+    `groups` and `is_admin` are its owner's.
+    """
 
     key_id: str
     user: str
     models: frozenset[str] | None
+    groups: frozenset[str] = frozenset()
+    is_admin: bool = False
 
 
 def new_key(random: Callable[[int], int]) -> str:

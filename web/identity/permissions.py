@@ -7,6 +7,7 @@ EVERYBODY = "all"
 
 
 def may_use(principal: Principal, deployment: Deployment) -> bool:
-    """A key's scope narrows what its owner's groups allow. Accounts have no groups yet."""
-    in_scope = principal.models is None or deployment.name in principal.models
-    return in_scope and EVERYBODY in deployment.groups
+    """A key's scope narrows what its owner's groups allow; administrators are no exception."""
+    if principal.models is not None and deployment.name not in principal.models:
+        return False
+    return EVERYBODY in deployment.groups or not principal.groups.isdisjoint(deployment.groups)
