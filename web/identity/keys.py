@@ -10,11 +10,13 @@ the database, and lets scanners tell a leaked key from a word that looks like on
 import re
 import string
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 PREFIX = "sk-ks-"
 ID_LENGTH = 8
+MAX_DAYS = 3650
+MAX_TEXT = 255
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_LENGTH = ID_LENGTH + 32
 _CHECKSUM_LENGTH = 6
@@ -57,6 +59,36 @@ def key_id(key: str) -> str:
 def masked(key: str) -> str:
     """What may be shown of a key: its id if it is one, of anything else nothing."""
     return f"{PREFIX}{key_id(key)}…" if has_valid_form(key) else "…"
+
+
+def check_key(user: str, name: str, days: int, models: Collection[str] | None) -> None:
+    """Raises ValueError, in words, for what no key can be made of."""
+    for what, text in (("a user", user), ("a name", name)):
+        if not text.isprintable() or len(text) > MAX_TEXT or text != text.strip():
+            raise ValueError(f"{what} is at most {MAX_TEXT} printable characters: {text[:80]!r}")
+    if not user:
+        raise ValueError("a key needs a user")
+    if not 1 <= days <= MAX_DAYS:
+        raise ValueError(f"a key lives from 1 to {MAX_DAYS} days, not {days}")
+    if models is not None and not all(models):
+        raise ValueError("the name of a model is not empty")
+    if models is not None and not models:
+        raise ValueError("a key that is limited to no model is of no use")
+
+
+def life_days(asked: int | None, ttl_days: int, *, is_service: bool) -> int:
+    """How long a key is to live when `asked` is asked for; None: as long as API_KEY_TTL_DAYS.
+
+    Raises ValueError when a person's key is to live longer than that: only a service's may.
+    """
+    if asked is None:
+        return ttl_days
+    if asked > ttl_days and not is_service:
+        raise ValueError(
+            f"a person's key lives at most {ttl_days} days (API_KEY_TTL_DAYS), not {asked}; "
+            "a service's may live longer"
+        )
+    return asked
 
 
 def _checksum(body: str) -> str:

@@ -30,6 +30,7 @@ def upgrade() -> None:
         for column in _allocation():
             instances.add_column(column)
     _create_users()
+    _add_owners()
     _create_limits()
     _create_usage()
     _create_audit()
@@ -50,6 +51,34 @@ def _create_users() -> None:
         sa.Column("synced_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
+
+
+def _add_owners() -> None:
+    """Every key has an owner from now on: an account for each name that keys were made for."""
+    users = sa.table(
+        "users",
+        sa.column("name", sa.String),
+        sa.column("source", sa.String),
+        sa.column("is_admin", sa.Boolean),
+        sa.column("group_names", sa.JSON),
+        sa.column("created_at", UtcDateTime),
+        sa.column("disabled_by", sa.String),
+    )
+    keys = sa.table("api_keys", sa.column("user_name"), sa.column("created_at", UtcDateTime))
+    first = sa.func.min(keys.c.created_at, type_=UtcDateTime)
+    owners = op.get_bind().execute(sa.select(keys.c.user_name, first).group_by(keys.c.user_name))
+    rows = [
+        {
+            "name": name,
+            "source": "cli",
+            "is_admin": False,
+            "group_names": [],
+            "created_at": created_at,
+            "disabled_by": "",
+        }
+        for name, created_at in owners
+    ]
+    op.bulk_insert(users, rows)
 
 
 def _create_limits() -> None:
