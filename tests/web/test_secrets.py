@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from web.secrets import FILE_NAME, Secrets, SecretsError
+from web.secrets import FILE_NAME, Secrets, SecretsError, add_pepper
 
 
 def write(data_dir: Path, content: object, mode: int = 0o600) -> None:
@@ -132,18 +132,59 @@ def test_a_digest_is_hex_and_a_derived_secret_fits_a_header_and_a_url(tmp_path: 
     assert secrets.derive("p", "v") == secrets.derive("p", "v")
 
 
-def test_an_older_pepper_is_still_known_after_a_change(tmp_path: Path) -> None:
+def test_an_older_pepper_is_still_known_after_a_change_without_a_restart(tmp_path: Path) -> None:
     write(tmp_path, {"current": 1, "peppers": {"1": pepper(b"a")}})
-    old = Secrets(tmp_path)
-    write(tmp_path, {"current": 2, "peppers": {"1": pepper(b"a"), "2": pepper(b"b")}})
-    new = Secrets(tmp_path)
+    running = Secrets(tmp_path)
+    assert (running.current, running.versions) == (1, (1,))
+    digest, token = running.digest("p", "v"), running.derive("p", "v")
 
-    assert (old.current, old.versions) == (1, (1,))
-    assert (new.current, new.versions) == (2, (2, 1))
-    assert new.digest("p", "v") != old.digest("p", "v")
-    assert new.digest("p", "v", 1) == old.digest("p", "v")
-    assert new.derive("p", "v", 1) == old.derive("p", "v")
-    assert new.matches("p", "v", old.digest("p", "v"), 1)
+    write(tmp_path, {"current": 2, "peppers": {"1": pepper(b"a"), "2": pepper(b"b")}})
+
+    for secrets in (running, Secrets(tmp_path)):
+        assert (secrets.current, secrets.versions) == (2, (2, 1))
+        assert secrets.digest("p", "v") != digest
+        assert secrets.digest("p", "v", 1) == digest
+        assert secrets.derive("p", "v", 1) == token
+        assert secrets.matches("p", "v", digest, 1)
+
+
+def test_a_new_pepper_is_current_and_the_file_stays_its_owners(tmp_path: Path) -> None:
+    running = Secrets(tmp_path)
+    digest = running.digest("p", "v")
+
+    assert [add_pepper(tmp_path), add_pepper(tmp_path)] == [2, 3]
+
+    assert (running.current, set(running.versions)) == (3, {1, 2, 3})
+    assert running.matches("p", "v", digest, 1)
+    assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
+    assert len(set(json.loads((tmp_path / FILE_NAME).read_text())["peppers"].values())) == 3
+
+
+def test_peppers_added_at_once_are_all_kept(tmp_path: Path) -> None:
+    Secrets(tmp_path)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(4, mp_context=spawn) as pool:
+        added = list(pool.map(add_pepper, [tmp_path] * 12))
+
+    assert sorted(added) == list(range(2, 14))
+    assert set(Secrets(tmp_path).versions) == set(range(1, 14))
+
+
+def test_a_file_that_was_damaged_meanwhile_changes_nothing_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = Secrets(tmp_path)
+    digest = running.digest("p", "v")
+    good = (tmp_path / FILE_NAME).read_text()
+
+    write(tmp_path, "{")
+    assert [running.digest("p", "v") for _ in range(3)] == [digest] * 3
+    assert len(caplog.records) == 1
+
+    (tmp_path / FILE_NAME).unlink()
+    assert running.digest("p", "v") == digest
+    write(tmp_path, good)
+    assert running.digest("p", "v") == digest
 
 
 def test_matches_is_true_for_the_right_digest_only(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ class SpecWriter:
     settings: Settings
     secrets: Secrets
 
-    def spec(self, deployment: Deployment, instance_id: str) -> LaunchSpec:
+    def spec(
+        self, deployment: Deployment, instance_id: str, secret_version: int | None = None
+    ) -> LaunchSpec:
         s = self.settings
         local = s.cluster is ClusterKind.LOCAL
         return LaunchSpec(
@@ -57,8 +59,8 @@ class SpecWriter:
             env=deployment.env,
             setup=deployment.setup,
             callback_url=s.telemetry_callback_url,
-            token=worker_token(self.secrets, instance_id),
-            engine_api_key=engine_key(self.secrets, instance_id),
+            token=worker_token(self.secrets, instance_id, secret_version),
+            engine_api_key=engine_key(self.secrets, instance_id, secret_version),
             heartbeat_interval_s=s.min_update_interval_s,
             drain_timeout_s=deployment.drain_timeout_s,
             # Nobody outside this machine has business with a local engine.

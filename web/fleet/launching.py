@@ -47,7 +47,8 @@ class Launcher:
         self._store.intend(intent)
         reach("launch.intended")
         try:
-            job_id = self._cluster.submit(self._writer.spec(deployment, intent.id))
+            spec = self._writer.spec(deployment, intent.id, intent.secret_version)
+            job_id = self._cluster.submit(spec)
         except (SubmitRejected, ValueError) as refusal:
             log.warning("Slurm refuses to run %s: %s", model, refusal)
             self._fail(intent.id, refusal)

@@ -1,0 +1,40 @@
+"""What the commands on keys share: the store, the time, and how a key that is not found is told."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+
+from web.config import Settings
+from web.identity.keys import masked
+from web.identity.store import KeyStore, NoSuchKey
+from web.secrets import Secrets
+from web.terminal import open_database
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    settings: Settings
+    store: KeyStore
+    clock: Callable[[], datetime]
+
+
+@contextmanager
+def open_desk() -> Iterator[Desk]:
+    settings = Settings.from_env(os.environ)
+    secrets = Secrets(settings.data_dir)
+    with open_database(settings) as database:
+        yield Desk(settings, KeyStore(database, secrets), database.clock())
+
+
+@contextmanager
+def told_of(key_id: str) -> Iterator[None]:
+    """What goes wrong with a key, in words that repeat no secret."""
+    try:
+        yield
+    except NoSuchKey as error:
+        shown = masked(key_id) if key_id.startswith("sk-") else repr(key_id)
+        raise click.ClickException(f"{shown}: {error}") from error
