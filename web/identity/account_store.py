@@ -53,8 +53,8 @@ class AccountStore:
 
     def find(self, name: str) -> Account | None:
         with self._database.read() as session:
-            row = session.get(UserRow, name)
-        return account_of(row) if row is not None and row.name == name else None
+            row = _look_up(session, name)
+        return account_of(row) if row is not None else None
 
     def list(self) -> builtins.list[Account]:
         """All of them, by name."""
@@ -64,7 +64,7 @@ class AccountStore:
     def password_hash(self, name: str) -> str | None:
         """What a local account's password is checked against; None for every other account."""
         with self._database.read() as session:
-            row = session.get(UserRow, name)
+            row = _look_up(session, name)
         return row.password_hash if row is not None and row.source == Source.LOCAL else None
 
     def set_password_hash(self, name: str, password_hash: str | None) -> Account:
@@ -131,7 +131,7 @@ class AccountStore:
         a sync of ten thousand users disturbs nobody.
         """
         with self._database.write() as session:
-            row = session.get(UserRow, name, with_for_update=True)
+            row = _look_up(session, name, lock=True)
             before = None if row is None else account_of(row)
             if row is None:
                 if source is None:
@@ -170,7 +170,7 @@ def owner_row(session: Session, name: str, now: datetime) -> UserRow:
 
     Raises AccountDisabled, and ValueError for junk.
     """
-    row = session.get(UserRow, name)
+    row = _look_up(session, name)
     if row is None:
         return _add(session, name, Source.CLI, frozenset(), now)
     if row.disabled_at is not None:
@@ -206,8 +206,13 @@ def _add(
     return row
 
 
+def _look_up(session: Session, name: str, *, lock: bool = False) -> UserRow | None:
+    # NUL and lone surrogates, which databases refuse, are not printable either.
+    return session.get(UserRow, name, with_for_update=lock) if name.isprintable() else None
+
+
 def _get(session: Session, name: str) -> UserRow:
-    row = session.get(UserRow, name)
+    row = _look_up(session, name)
     if row is None:
         raise NoSuchAccount(name)
     return row
