@@ -194,6 +194,8 @@ def _wanted(id_or_prefix: str) -> str:
     wanted = id_or_prefix.removeprefix(PREFIX)
     if len(wanted) < _LEAST_PREFIX:
         raise NoSuchKey(f"at least the first {_LEAST_PREFIX} characters of the id are needed")
+    if not (wanted.isascii() and wanted.isalnum()):
+        raise NoSuchKey("there is no such key")
     return wanted
 
 

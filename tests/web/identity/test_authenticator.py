@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 from web.database import Database
 from web.errors import DatabaseUnavailable, InvalidKey, MissingKey
 from web.identity import authenticator as module
+from web.identity.account_store import AccountStore
 from web.identity.authenticator import Authenticator
 from web.identity.keys import new_key
 from web.identity.store import KeyRecord, KeyStore
@@ -130,16 +131,18 @@ def test_the_kept_digest_is_no_key(gate: Gate, key: str, database: Database) -> 
     assert gate.ask(digest) == "refused"
 
 
-def test_every_bad_key_is_refused_in_the_same_words(gate: Gate) -> None:
+def test_every_bad_key_is_refused_in_the_same_words(gate: Gate, database: Database) -> None:
     unknown = new_key(lambda bound: 1)
     _, expired = gate.store.create("ada", "", 1, None, NOW - timedelta(days=2))
     record, revoked = gate.store.create("ada", "", 30, None, NOW)
     gate.store.revoke(record.id, NOW)
+    _, disabled = gate.store.create("bob", "", 30, None, NOW)
+    AccountStore(database).disable("bob", "cli:root", NOW)
 
     seen = set()
-    for header in (f"Bearer {unknown}", f"Bearer {expired}", f"Bearer {revoked}", "Bearer x"):
+    for bad in (unknown, expired, revoked, disabled, "x"):
         with pytest.raises(InvalidKey) as caught:
-            gate.authenticator.authenticate(header)
+            gate.authenticator.authenticate(f"Bearer {bad}")
         seen.add((caught.value.message, caught.value.status, caught.value.code))
     assert len(seen) == 1
 
@@ -161,6 +164,30 @@ def test_a_revoked_key_is_refused_within_a_second(gate: Gate, key: str) -> None:
     gate.pass_time(1.0)
 
     assert gate.ask(key) == "refused"
+
+
+def test_the_keys_of_a_disabled_owner_are_refused_within_a_second_and_so_they_come_back(
+    gate: Gate, key: str, database: Database
+) -> None:
+    accounts = AccountStore(database)
+    assert gate.ask(key) == "ada"
+
+    accounts.disable("ada", "cli:root", NOW)
+    gate.pass_time(1.0)
+    assert gate.ask(key) == "refused"
+
+    accounts.enable("ada")
+    gate.pass_time(1.0)
+    assert gate.ask(key) == "ada"
+
+
+def test_a_change_of_groups_holds_within_a_second(gate: Gate, key: str, database: Database) -> None:
+    gate.ask(key)
+
+    AccountStore(database).set_groups("ada", ["physics"])
+    gate.pass_time(1.0)
+
+    assert gate.authenticator.authenticate(f"Bearer {key}").groups == {"physics"}
 
 
 def test_a_key_that_expires_while_it_is_remembered_is_refused_at_once(gate: Gate, key: str) -> None:

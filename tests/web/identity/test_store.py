@@ -113,7 +113,21 @@ def test_a_key_is_revoked_by_its_id_its_beginning_or_the_whole_of_it(store: KeyS
         assert store.revoke(key[part], NOW).id == record.id
 
 
-@pytest.mark.parametrize("wanted", ["", "abc", "sk-ks-", "%%%%", "____", "no-such-key", "' OR 1=1"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "",
+        "abc",
+        "sk-ks-",
+        "%%%%",
+        "____",
+        "no-such-key",
+        "' OR 1=1",
+        "abc\x00",
+        "abcé",
+        "\udcff" * 4,
+    ],
+)
 def test_nothing_is_revoked_unless_one_key_answers(store: KeyStore, wanted: str) -> None:
     _, key = store.create("ada", "", 30, None, NOW)
 
@@ -185,6 +199,7 @@ def test_the_last_use_never_goes_back_and_unknown_keys_are_passed_over(store: Ke
         ("ada", "", 3651, None),
         ("ada", "", 1, []),
         ("ada", "", 1, [""]),
+        ("ａda", "", 1, None),
     ],
 )
 def test_junk_makes_no_key(
