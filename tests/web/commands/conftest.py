@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.web.commands.terminal import Terminal
 from tests.web.fleet.worlds import ID, instance
 from web import terminal
 from web.cli import main
@@ -86,3 +87,8 @@ def fleet(tmp_path, monkeypatch):
     monkeypatch.setattr(terminal, "pause", fleet.pause)
     yield fleet
     fleet.database.close()
+
+
+@pytest.fixture(name="terminal")
+def make_terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path)

@@ -6,44 +6,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
+from tests.web.commands.terminal import Terminal
 from web import commands
-from web.cli import main
 from web.identity.keys import has_valid_form, key_id
 
-MODELS = "models: [{name: org/big, path: p, aliases: [big]}, {name: small, path: p}]"
+
+def life_of(record: dict[str, str]) -> timedelta:
+    return until(record, record["expires_at"])
 
 
-class Terminal:
-    """`kscope` in a directory of its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.data_dir = directory / "var"
-        (directory / "models.yaml").write_text(MODELS)
-        self._environ = {
-            "DATA_DIR": str(self.data_dir),
-            "MODELS_FILE": str(directory / "models.yaml"),
-        }
-
-    def run(self, *argv: str, **environ: str) -> Result:
-        return CliRunner(env={**self._environ, **environ}).invoke(main, argv)
-
-    def key(self, *argv: str) -> str:
-        result = self.run("keys", "create", "--user", "ada", *argv)
-        assert result.exit_code == 0, result.output
-        return result.stdout.strip()
-
-    def listed(self, *argv: str) -> list[dict[str, object]]:
-        result = self.run("keys", "list", "--json", *argv)
-        assert result.exit_code == 0, result.output
-        found: list[dict[str, object]] = json.loads(result.stdout)
-        return found
-
-
-@pytest.fixture
-def terminal(tmp_path: Path) -> Terminal:
-    return Terminal(tmp_path)
+def until(record: dict[str, str], at: str) -> timedelta:
+    """From when the key was made, to the second."""
+    made = datetime.fromisoformat(record["created_at"])
+    return timedelta(seconds=round((datetime.fromisoformat(at) - made).total_seconds()))
 
 
 def test_create_prints_the_key_alone_on_stdout(terminal: Terminal) -> None:
@@ -82,6 +58,8 @@ def test_models_are_kept_by_their_public_names(terminal: Terminal) -> None:
         (["--models", ","], "names no model"),
         (["--days", "0"], "lives from 1 to 3650 days"),
         (["--days", "x"], "not a valid integer"),
+        (["--days", "91"], "a person's key lives at most 90 days (API_KEY_TTL_DAYS)"),
+        (["--days", "3651", "--service"], "lives from 1 to 3650 days"),
         (["--name", "a\nb"], "printable"),
     ],
 )
@@ -156,6 +134,97 @@ def test_wrong_settings_are_told_in_words(terminal: Terminal) -> None:
     assert result.exit_code == 1
     assert "PROXY_PORT: 'x' is not" in result.stderr
     assert "LOG_LEVEL: 'loud' is not" in result.stderr
+
+
+def test_a_services_key_may_outlive_a_persons(terminal: Terminal) -> None:
+    terminal.key("--service", "--days", "400")
+
+    (record,) = terminal.listed()
+    assert record["is_service"] is True
+    assert life_of(record) == timedelta(days=400)
+    assert "service" in terminal.run("keys", "list").stdout
+
+
+def test_a_disabled_user_gets_no_key_and_theirs_are_shown_as_void(terminal: Terminal) -> None:
+    terminal.key()
+    terminal.run("users", "disable", "ada")
+
+    refused = terminal.run("keys", "create", "--user", "ada")
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "the user 'ada' is disabled" in refused.stderr
+    (record,) = terminal.listed()
+    assert (record["state"], record["owner_disabled"]) == ("owner disabled", True)
+
+
+def test_rotating_prints_a_successor_and_lets_the_old_key_end(terminal: Terminal) -> None:
+    old = terminal.key("--name", "laptop", "--models", "small", "--days", "30")
+
+    result = terminal.run("keys", "rotate", key_id(old), "--overlap", "2h")
+
+    assert result.exit_code == 0, result.output
+    assert has_valid_form(result.stdout.strip())
+    assert old not in result.output
+    first, second = terminal.listed()
+    assert (second["id"], second["name"]) == (key_id(result.stdout.strip()), "laptop")
+    assert (second["user"], second["models"]) == (first["user"], first["models"])
+    assert life_of(second) == timedelta(days=30)
+    assert until(second, first["expires_at"]) == timedelta(hours=2)
+    assert first["state"] == second["state"] == "active"
+
+
+def test_rotating_with_no_overlap_ends_the_old_key_at_once(terminal: Terminal) -> None:
+    old = terminal.key()
+
+    result = terminal.run("keys", "rotate", old, "--overlap", "0", "--json")
+
+    made = json.loads(result.stdout)
+    assert (made["state"], made["replaces"]["id"]) == ("active", key_id(old))
+    assert [each["state"] for each in terminal.listed()] == ["expired", "active"]
+
+
+def test_a_persons_key_is_not_rotated_into_a_longer_life(terminal: Terminal) -> None:
+    old = terminal.key()
+    rotate = ("keys", "rotate", key_id(old))
+
+    assert terminal.run(*rotate, "--days", "91").exit_code == 2
+    shorter = terminal.run(*rotate, "--json", API_KEY_TTL_DAYS="7")
+    assert life_of(json.loads(shorter.stdout)) == timedelta(days=7)
+
+
+@pytest.mark.parametrize("overlap", ["", "x", "-1h", "1e9", "9999d"])
+def test_an_overlap_that_is_none_changes_nothing(terminal: Terminal, overlap: str) -> None:
+    old = terminal.key()
+    before = terminal.listed()
+
+    result = terminal.run("keys", "rotate", key_id(old), "--overlap", overlap)
+
+    assert result.exit_code == 2
+    assert terminal.listed() == before
+
+
+def test_rotating_what_is_over_or_not_there_fails_and_repeats_no_secret(
+    terminal: Terminal,
+) -> None:
+    revoked = terminal.key()
+    terminal.run("keys", "revoke", revoked)
+
+    for wanted in (revoked, "no-such", revoked[:-1]):
+        result = terminal.run("keys", "rotate", wanted)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert revoked[:-1] not in result.output
+
+
+def test_a_new_pepper_voids_no_key(terminal: Terminal) -> None:
+    terminal.key()
+
+    result = terminal.run("keys", "rotate-pepper", "--json")
+    terminal.key()
+
+    assert json.loads(result.stdout) == {"current": 2, "keys_by_version": {"1": 1}}
+    assert [each["pepper_version"] for each in terminal.listed()] == [1, 2]
+    assert (terminal.data_dir / "secrets.json").stat().st_mode & 0o077 == 0
+    assert "pepper 3 is current" in terminal.run("keys", "rotate-pepper").stdout
 
 
 def test_a_database_that_is_away_is_told_in_words(terminal: Terminal) -> None:
