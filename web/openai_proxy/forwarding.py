@@ -84,6 +84,8 @@ class Forwarder:
             raise ResponseNotFound(response_id)
         snapshot = self._outlook.snapshot
         for route in map(snapshot.routes.__getitem__, snapshot.names):
+            if not may_use(inquiry.principal, route.deployment):
+                continue
             for target in route.targets:
                 if target.instance_id == kept.instance_id:
                     return self.forward_to(target, route, inquiry)
