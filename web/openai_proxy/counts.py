@@ -9,7 +9,8 @@ from msgspec import Raw, Struct
 
 from web.openai_proxy.table import Dialect
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+# What says that it used more than a billion tokens for one request is not believed.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**30)]
 _LAST_OF_A_RESPONSE = {"response.completed", "response.incomplete", "response.failed"}
 
 
@@ -119,6 +120,15 @@ _anthropic_event = msgspec.json.Decoder(_AnthropicEvent)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+def content_mark(dialect: Dialect) -> bytes:
+    """What stands once in each event that carries a piece of the answer, in practice one token.
+
+    It is a member of the event's JSON: within a text its quotes would be escaped. One that two
+    packets share is missed; that is good enough for the estimates it is for.
+    """
+    return _content_marks[dialect]
+
+
 def of_answer(dialect: Dialect, body: bytes) -> Usage | None:
     """The usage in a whole JSON answer; None when it tells none."""
     try:
@@ -139,6 +149,13 @@ def read_chunk(event: bytes) -> Chunk | None:
 def of_event(dialect: Dialect) -> Callable[[bytes, Usage | None], Usage | None]:
     """Reads one event's JSON: (event, usage known before it) -> usage known with it."""
     return _readers[dialect]
+
+
+_content_marks: Mapping[Dialect, bytes] = {
+    Dialect.OPENAI: b'"finish_reason"',  # in each choice of each chunk, null but in the last
+    Dialect.RESPONSES: b'.delta"',
+    Dialect.ANTHROPIC: b'"content_block_delta"',
+}
 
 
 def _of_chunk(event: bytes, before: Usage | None) -> Usage | None:

@@ -17,10 +17,7 @@ from web.errors import (
     ModelNotFound,
     ModelStarting,
     NotRoutable,
-    Overloaded,
     ResponseNotFound,
-    UpstreamTimeout,
-    UpstreamUnreachable,
 )
 from web.fleet import routing
 from web.fleet.outlook import Outlook
@@ -29,16 +26,16 @@ from web.identity.keys import Principal
 from web.identity.permissions import may_use
 from web.openai_proxy import headers
 from web.openai_proxy.cold import cold_error
-from web.openai_proxy.inquiry import Answer, Inquiry, Recorder, Served
+from web.openai_proxy.failing import OVERLOADED_RETRY_S, overloaded, told_to_client
+from web.openai_proxy.inquiry import Answer, Inquiry, Outcome, Recorder, served
 from web.openai_proxy.standing import Standing
 from web.openai_proxy.streaming import BrokenRelay, Relay
 from web.openai_proxy.table import Body, Dialect
-from web.openai_proxy.upstream import EngineFailed, EnginePool, EngineTimedOut, Exchange
+from web.openai_proxy.upstream import EngineFailed, EnginePool, Exchange
 from web.openai_proxy.usage import tap_for
 from web.responses.book import ResponseBook, response_id_in
 
 EVENT_STREAM = "text/event-stream"
-OVERLOADED_RETRY_S = 2
 QUOTES_REQUEST = (400, 422)
 
 log = logging.getLogger(__name__)
@@ -100,7 +97,7 @@ class Forwarder:
         except EngineFailed as failure:
             log.warning("instance %s: %s", target.instance_id, failure)
             if not failure.resendable or not self._standing.may_retry():
-                raise _told(failure, target) from None
+                raise self._failed(failure, target, route.deployment, inquiry) from None
         other = target
         if inquiry.route.body is not Body.NONE:
             other = self._choose(route, inquiry, excluded={target.instance_id}) or target
@@ -108,7 +105,14 @@ class Forwarder:
             return self._ask(other, route.deployment, inquiry, fresh=True)
         except EngineFailed as failure:
             log.warning("instance %s, second try: %s", other.instance_id, failure)
-            raise _told(failure, other) from None
+            raise self._failed(failure, other, route.deployment, inquiry) from None
+
+    def _failed(
+        self, failure: EngineFailed, target: Target, deployment: Deployment, inquiry: Inquiry
+    ) -> GatewayError:
+        error = told_to_client(failure, target.instance_id)
+        self._record(served(inquiry, deployment, error.status, Outcome.BROKEN))
+        return error
 
     def _choose(
         self, route: routing.Route, inquiry: Inquiry, excluded: Collection[str]
@@ -116,7 +120,7 @@ class Forwarder:
         """None when the model has no instance at all; raises Overloaded when all are full."""
         standing = self._standing
         if standing.total_in_flight >= self._max_concurrent:
-            raise _overloaded(inquiry.payload.model)
+            raise overloaded(inquiry.payload.model)
         if not route.targets:
             return None
         target = choose(
@@ -140,7 +144,7 @@ class Forwarder:
                 retry_after_s=OVERLOADED_RETRY_S,
                 extra={"state": "unready"},
             )
-        return _overloaded(model)
+        return overloaded(model)
 
     def _ask(
         self, target: Target, deployment: Deployment, inquiry: Inquiry, *, fresh: bool = False
@@ -157,6 +161,8 @@ class Forwarder:
             if not is_stream:
                 exchange.await_body()
         except BaseException as error:
+            if exchange is not None and exchange.aborted:
+                self._record(served(inquiry, deployment, exchange.status, Outcome.LEFT))
             self._abandon(target, exchange, error)
             raise
         if status in QUOTES_REQUEST and inquiry.payload.usage_injected:
@@ -199,24 +205,22 @@ class Forwarder:
         known = self._fingerprints.get(target.instance_id)
         injected = inquiry.payload.usage_injected
         tap = tap_for(dialect, is_stream=is_stream, injected=injected, fingerprint=known)
+        outcome = Outcome.LEFT
+
+        def on_break() -> None:
+            nonlocal outcome
+            outcome = Outcome.BROKEN
+            self._standing.failed(target.instance_id)
 
         def on_end(whole: bool) -> None:
             self._standing.end(target.instance_id, answered=whole)
             inquiry.payload.close()
             if tap.fingerprint is not None:
                 self._fingerprints[target.instance_id] = tap.fingerprint
-            self._record(
-                Served(
-                    principal=inquiry.principal,
-                    model=deployment.name,
-                    instance_id=target.instance_id,
-                    path=inquiry.route.engine_path,
-                    status=exchange.status,
-                    usage=tap.usage,
-                    whole=whole,
-                    duration_s=time.perf_counter() - inquiry.received_at,
-                )
-            )
+            became = Outcome.WHOLE if whole else outcome
+            if not whole:
+                tap.end()  # the engine may have told its usage before the client left
+            self._record(served(inquiry, deployment, exchange.status, became, tap))
 
         def on_begin(beginning: bytes) -> None:
             if response_id := response_id_in(beginning):
@@ -228,7 +232,7 @@ class Forwarder:
             tap,
             error_dialect=dialect if is_stream else None,
             on_begin=on_begin if makes_response else None,
-            on_break=lambda: self._standing.failed(target.instance_id),
+            on_break=on_break,
             on_end=on_end,
         )
 
@@ -266,23 +270,3 @@ def _affinity(deployment: Deployment, inquiry: Inquiry) -> bytes | None:
             return inquiry.payload.prefix()
         case _:
             return None
-
-
-def _overloaded(model: str) -> Overloaded:
-    return Overloaded(
-        f"The engine is currently overloaded, please try again later: every instance of `{model}` "
-        "has as many requests as it may.",
-        retry_after_s=OVERLOADED_RETRY_S,
-    )
-
-
-def _told(failure: EngineFailed, target: Target) -> GatewayError:
-    if isinstance(failure, EngineTimedOut):
-        return UpstreamTimeout(
-            f"The model's instance {target.instance_id} did not answer in time: {failure}."
-        )
-    return UpstreamUnreachable(
-        f"The model's instance {target.instance_id} cannot be reached just now "
-        f"({failure}). Please retry your request.",
-        retry_after_s=OVERLOADED_RETRY_S,
-    )

@@ -1,13 +1,16 @@
 """What goes through the data path: an inquiry, its answer, and what is known when it is over."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
+from web.catalog.deployment import Deployment
 from web.identity.keys import Principal
 from web.openai_proxy.payload import Payload
-from web.openai_proxy.table import Route
-from web.openai_proxy.usage import Usage
+from web.openai_proxy.table import Body, Route
+from web.openai_proxy.usage import Tap, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,53 @@ class Answer:
     chunks: Chunks
 
 
+class Outcome(Enum):
+    WHOLE = "whole"  # the client got the answer's true end, whatever its status
+    LEFT = "left"  # the client went away, or did not read
+    BROKEN = "broken"  # the engine stopped in mid-answer, or gave none: the status is then ours
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What became of one forwarded request, for whoever keeps the accounts."""
+    """What became of one forwarded request, for whoever keeps the accounts (`web.usage.counting`).
+
+    `usage` is what the engine told of this request, None if nothing; `request_bytes` and
+    `content_events` are there to estimate by.
+    """
 
     principal: Principal
     model: str
-    instance_id: str
-    path: str
-    status: int
-    usage: Usage | None
-    whole: bool  # the client got the answer's true end
-    duration_s: float
+    status: int  # 0: the client left before there was one
+    outcome: Outcome
+    duration_s: float  # since the request came, held or not
+    usage: Usage | None = None
+    request_bytes: int = 0  # of a JSON body
+    content_events: int = 0  # of a stream, with a piece of the answer, passed on
+    context_tokens: int | None = None  # the longest prompt that the model takes, where known
+
+
+def served(
+    inquiry: Inquiry,
+    deployment: Deployment,
+    status: int,
+    outcome: Outcome,
+    tap: Tap | None = None,
+) -> Served:
+    body = inquiry.route.body
+    context = deployment.engine_args.get("max-model-len")
+    return Served(
+        principal=inquiry.principal,
+        model=deployment.name,
+        status=status,
+        outcome=outcome,
+        duration_s=time.perf_counter() - inquiry.received_at,
+        # What is told of a response that is asked for again was counted when it was made.
+        usage=tap.usage if tap is not None and body is not Body.NONE else None,
+        # An upload's bytes say nothing of tokens.
+        request_bytes=inquiry.payload.length if body is Body.JSON else 0,
+        content_events=tap.content_events if tap is not None and body is not Body.NONE else 0,
+        context_tokens=context if isinstance(context, int) else None,
+    )
 
 
 Recorder = Callable[[Served], None]

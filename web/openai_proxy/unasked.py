@@ -11,11 +11,13 @@ engine's fingerprint is known from an earlier answer, it need not wait. Pure.
 import re
 from itertools import pairwise
 
-from web.openai_proxy.counts import Usage, read_chunk
+from web.openai_proxy.counts import Usage, content_mark, read_chunk
 from web.openai_proxy.framing import EVENT_ENDS, end_of_last_event
+from web.openai_proxy.table import Dialect
 
 # Events with usage have a few hundred bytes.
 MAX_HELD_BYTES = 64 * 1024
+CONTENT_MARK = content_mark(Dialect.OPENAI)
 _TELLS_USAGE = b'"usage"'
 # As vLLM writes it. Within a JSON text the quotes would be escaped, so this is always a member.
 _ENDS_CHOICE = b'"finish_reason":"'
@@ -38,11 +40,20 @@ class Unasked:
     """A `Tap`. Complete events pass in the call that completes them; of one that is not complete,
     only what may still have to be changed is held."""
 
-    __slots__ = ("_begun", "_part", "_told_anyway", "_waiting", "fingerprint", "usage")
+    __slots__ = (
+        "_begun",
+        "_part",
+        "_told_anyway",
+        "_waiting",
+        "content_events",
+        "fingerprint",
+        "usage",
+    )
 
     def __init__(self, fingerprint: bytes | None = None) -> None:
         """fingerprint: a JSON text or `null`, from an earlier answer of this engine."""
         self.usage: Usage | None = None
+        self.content_events = 0
         self.fingerprint = fingerprint
         self._part = b""  # of an event that is not complete: what is held of it
         self._begun = False  # the event's beginning was passed on
@@ -50,6 +61,7 @@ class Unasked:
         self._told_anyway = False  # the engine tells usage whether asked or not
 
     def feed(self, data: bytes) -> bytes:
+        self.content_events += data.count(CONTENT_MARK)
         if self._part or self._begun or self._waiting or not data.endswith(EVENT_ENDS):
             return self._piecewise(data)
         return self._events(data)

@@ -10,7 +10,7 @@ record(tap.usage)
 from collections.abc import Iterator
 from typing import Protocol
 
-from web.openai_proxy.counts import Usage, of_answer, of_event
+from web.openai_proxy.counts import Usage, content_mark, of_answer, of_event
 from web.openai_proxy.framing import EVENT_ENDS, end_of_last_event
 from web.openai_proxy.table import Dialect
 from web.openai_proxy.unasked import Unasked
@@ -25,6 +25,9 @@ _TELLS_USAGE = b'"usage"'
 class Tap(Protocol):
     usage: Usage | None
     """What is known so far; of a stream that broke off, the part that was told."""
+
+    content_events: int
+    """Of a stream: events with a piece of the answer so far (see `counts.content_mark`)."""
 
     @property
     def fingerprint(self) -> bytes | None:
@@ -57,10 +60,11 @@ def tap_for(
 class _Whole:
     """A plain answer: all of it passes at once, and is read again at its end."""
 
-    __slots__ = ("_dialect", "_pieces", "_size", "fingerprint", "usage")
+    __slots__ = ("_dialect", "_pieces", "_size", "content_events", "fingerprint", "usage")
 
     def __init__(self, dialect: Dialect, fingerprint: bytes | None) -> None:
         self.usage: Usage | None = None
+        self.content_events = 0
         self.fingerprint = fingerprint
         self._dialect = dialect
         self._pieces: list[bytes] = []
@@ -88,17 +92,28 @@ class _Whole:
 class _Asked:
     """A stream whose client gets all of it: nothing is held, only remembered until it is whole."""
 
-    __slots__ = ("_all_count", "_begun", "_read", "fingerprint", "usage")
+    __slots__ = (
+        "_all_count",
+        "_begun",
+        "_content_mark",
+        "_read",
+        "content_events",
+        "fingerprint",
+        "usage",
+    )
 
     def __init__(self, dialect: Dialect, fingerprint: bytes | None) -> None:
         self.usage: Usage | None = None
+        self.content_events = 0
         self.fingerprint = fingerprint
+        self._content_mark = content_mark(dialect)
         self._read = of_event(dialect)
         # There, the prompt's tokens come first and the answer's last; elsewhere the last tells all.
         self._all_count = dialect is Dialect.ANTHROPIC
         self._begun = bytearray()  # an event that is not yet complete
 
     def feed(self, data: bytes) -> bytes:
+        self.content_events += data.count(self._content_mark)
         if self._begun or not data.endswith(EVENT_ENDS):
             self._gather(data)
         elif data.rfind(_TELLS_USAGE) >= 0:  # `in` takes three times as long
