@@ -1,0 +1,105 @@
+"""A gateway worker's application called in this process, and everybody who may call it.
+
+No server, no fleet process, no engine: what gets past every door finds a model that is cold, or
+an instance that cannot be reached.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.web.fleet.worlds import ID, instance
+from web.app import create_app
+from web.clock import utc_now
+from web.config import Settings
+from web.database import Database
+from web.fleet.launch import worker_token
+from web.fleet.states import Instance, InstanceState
+from web.fleet.store import FleetStore
+from web.identity.account_store import AccountStore
+from web.identity.keys import new_key
+from web.identity.store import KeyStore
+from web.lock.store import FleetLock
+from web.secrets import Secrets
+
+ROLES = ("nobody", "bad key", "key", "admin's key", "disabled owner's key", "worker token")
+CATALOG = """
+models:
+  - {name: cold, path: p, aliases: [chilly]}
+  - {name: lab, path: p, groups: [physics], aliases: [laboratory]}
+"""
+
+
+@dataclass
+class InProcess:
+    app: Flask
+    database: Database
+    accounts: AccountStore
+    keys: KeyStore
+    secrets: Secrets
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        key: str | None = None,
+        body: object = None,
+        **more: object,
+    ) -> TestResponse:
+        headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        return self.app.test_client().open(path, method=method, headers=headers, json=body, **more)
+
+    def refresh(self) -> None:
+        """What a worker's background does, once."""
+        self.app.extensions["kscope"].outlook.refresh()
+
+    def key(self, user: str, models: list[str] | None = None) -> str:
+        return self.keys.create(user, "", 1, models, utc_now())[1]
+
+    def add(self, state: InstanceState, **changes: object) -> Instance:
+        """An instance whose job is known; see `tests.web.fleet.worlds.instance`."""
+        now = utc_now()
+        lock = FleetLock(self.database, "test:1", life_s=600)
+        lock.acquire(now)
+        added = instance(state, created_at=now, state_since=now - timedelta(seconds=1), **changes)
+        FleetStore(self.database, lock).intend(added)
+        self.refresh()
+        return added
+
+    def bearers(self) -> dict[str, str | None]:
+        """What each of ROLES presents."""
+        self.accounts.create("root", "cli", is_admin=True, now=utc_now())
+        given = (
+            None,
+            new_key(lambda bound: 1),
+            self.key("ada"),
+            self.key("root"),
+            self.key("gone"),
+            worker_token(self.secrets, ID),
+        )
+        self.accounts.disable("gone", "cli:root", utc_now())
+        return dict(zip(ROLES, given, strict=True))
+
+
+def in_process(folder: Path) -> InProcess:
+    (folder / "models.yaml").write_text(CATALOG)
+    settings = Settings.from_env(
+        {"DATA_DIR": str(folder), "MODELS_FILE": str(folder / "models.yaml")}
+    )
+    secrets = Secrets(folder)
+    database = Database(settings.database_url)
+    database.migrate()
+    made = InProcess(
+        create_app(settings), database, AccountStore(database), KeyStore(database, secrets), secrets
+    )
+    made.refresh()
+    return made
+
+
+def error_of(response: TestResponse) -> dict[str, object]:
+    told: dict[str, object] = json.loads(response.data)["error"]
+    return told

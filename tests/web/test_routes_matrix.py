@@ -1,0 +1,139 @@
+"""Who gets what where: every route by every role. A route that has no row here fails the test.
+
+The statuses of a row stand in the order of ROLES. A model is cold, so 503 on a route that reaches
+engines means: past every door.
+"""
+
+from collections.abc import Iterator
+from io import BytesIO
+
+import pytest
+
+from tests.web.fleet.worlds import ID
+from tests.web.in_process import ROLES, InProcess, error_of, in_process
+from web.fleet.states import InstanceState
+from web.openai_proxy.table import RESPONSE_METHODS, ROUTES, Body
+
+# ROLES: nobody, bad key, key, admin's key, disabled owner's key, worker token
+ANYBODY = (200, 200, 200, 200, 200, 200)
+WITH_KEY = (401, 401, 200, 200, 401, 401)
+ENGINE = (401, 401, 503, 503, 401, 401)
+KEPT = (401, 401, 404, 404, 401, 401)
+# No fleet process runs here, so nothing is ready; who asks makes no difference.
+READINESS = (503, 503, 503, 503, 503, 503)
+WORKERS = (401, 401, 401, 401, 401, 200)
+
+MATRIX: dict[str, tuple[int, ...]] = {
+    "GET /health": ANYBODY,
+    "GET /ping": ANYBODY,
+    "GET /ready": READINESS,
+    "GET /v1/models": WITH_KEY,
+    "GET /v1/models/<path:model>": WITH_KEY,
+    "POST /worker_callback": WORKERS,
+    "POST /v1/chat/completions": ENGINE,
+    "POST /v1/chat/completion": ENGINE,
+    "POST /v1/completions": ENGINE,
+    "POST /v1/responses": ENGINE,
+    "POST /v1/messages": ENGINE,
+    "POST /v1/messages/count_tokens": ENGINE,
+    "POST /v1/audio/transcriptions": ENGINE,
+    "POST /v1/audio/translations": ENGINE,
+    "POST /v1/embeddings": ENGINE,
+    "POST /v1/rerank": ENGINE,
+    "POST /v1/score": ENGINE,
+    "POST /tokenize": ENGINE,
+    "POST /v1/tokenize": ENGINE,
+    "POST /detokenize": ENGINE,
+    "POST /v1/detokenize": ENGINE,
+    "GET /v1/responses/<id>": KEPT,
+    "POST /v1/responses/<id>/cancel": KEPT,
+}
+FILLED = {"<path:model>": "cold", "<id>": "resp_1"}
+CLAIM = {"instance_id": ID, "slurm_job_id": "7", "sequence": 0, "event": "claim"}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+
+
+@pytest.fixture
+def gateway(tmp_path) -> Iterator[InProcess]:
+    gateway = in_process(tmp_path)
+    yield gateway
+    gateway.database.close()
+
+
+def routes(gateway: InProcess) -> set[str]:
+    """`METHOD path` of all that is served; HEAD and OPTIONS go with the others."""
+    rules = {
+        f"{method} {rule.rule}"
+        for rule in gateway.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    engines = {f"{route.method} {path}" for path, route in ROUTES.items()}
+    kept = {f"{method} /v1/responses/<id>{end}" for end, method in RESPONSE_METHODS.items()}
+    return rules | engines | kept
+
+
+def address(path: str) -> str:
+    for name, value in FILLED.items():
+        path = path.replace(name, value)
+    return path
+
+
+def sent(path: str) -> dict[str, object]:
+    """The body that a route asks for."""
+    if path == "/worker_callback":
+        return {"body": CLAIM}
+    route = ROUTES.get(path)
+    if route is None:
+        return {}
+    if route.body is Body.FORM:
+        return {"data": {"model": "cold", "file": (BytesIO(b"sound"), "a.wav")}}
+    return {"body": {"model": "cold"}}
+
+
+def test_every_route_has_a_row_and_every_row_a_route(gateway: InProcess) -> None:
+    assert routes(gateway) == set(MATRIX)
+
+
+@pytest.mark.parametrize("named", MATRIX)
+def test_each_role_gets_on_each_route_what_its_row_says(gateway: InProcess, named: str) -> None:
+    method, _, path = named.partition(" ")
+    bearers = gateway.bearers()
+    gateway.add(InstanceState.PENDING)
+
+    got = {
+        role: gateway.ask(method, address(path), bearers[role], **sent(path)).status_code
+        for role in ROLES
+    }
+
+    assert got == dict(zip(ROLES, MATRIX[named], strict=True))
+
+
+@pytest.mark.parametrize("path", sorted({named.partition(" ")[2] for named in MATRIX}))
+def test_no_route_answers_to_another_method_whoever_asks(gateway: InProcess, path: str) -> None:
+    taken = {method for method in METHODS if f"{method} {path}" in MATRIX}
+    for role, bearer in gateway.bearers().items():
+        for method in set(METHODS) - taken:
+            answer = gateway.ask(method, address(path), bearer)
+            assert answer.status_code == 405, (role, method)
+            assert error_of(answer)["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/files", "/static/x", "/sleep", "/v1/../ping"])
+def test_what_is_no_route_is_none_for_anybody(gateway: InProcess, path: str) -> None:
+    for bearer in gateway.bearers().values():
+        for method in METHODS:
+            assert gateway.ask(method, path, bearer).status_code == 404
+
+
+def test_a_refusal_is_told_alike_on_every_route(gateway: InProcess) -> None:
+    bearers = gateway.bearers()
+    told = set()
+    for named, row in MATRIX.items():
+        method, _, path = named.partition(" ")
+        for role in ("bad key", "disabled owner's key", "worker token"):
+            if row[ROLES.index(role)] == 401 and path != "/worker_callback":
+                answer = gateway.ask(method, address(path), bearers[role], **sent(path))
+                error = answer.get_json().get("error")
+                told.add((error.get("message"), error.get("type")))
+
+    assert len({message for message, _ in told}) == 1
