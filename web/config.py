@@ -10,6 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from web.config_login import LoginSettings, login_faults
 from web.config_values import (
     DATABASE,
     HOST,
@@ -77,7 +78,7 @@ def _default_database_url(values: Values) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(LoginSettings):
     """All settings. Fields stand in the order in which derived defaults need them."""
 
     # fmt: off
@@ -172,6 +173,8 @@ class Settings:
         if values["ssh_host"] and not environ.get("SSH_USERNAME", "").strip():
             faults.append("SSH_USERNAME: not set, but SSH_HOST is; wanted is the account that "
                           "owns the jobs, e.g. SSH_USERNAME=llm")  # fmt: skip
+        is_set = {s.env: bool(environ.get(s.env, "").strip()) for _, s in settings()}
+        faults += login_faults(values, is_set)
         if faults:
             raise ConfigError(tuple(faults))
         return cls(**values)
