@@ -100,7 +100,7 @@ def _create_limits() -> None:
 def _create_usage() -> None:
     op.create_table(
         "usage_hours",
-        sa.Column("hour", UtcDateTime(), nullable=False),
+        sa.Column("hour", sa.Integer(), nullable=False),
         sa.Column("key_id", sa.String(length=16), nullable=False),
         sa.Column("model", sa.String(length=255), nullable=False),
         sa.Column("user_name", sa.String(length=255), nullable=False),
@@ -113,6 +113,7 @@ def _create_usage() -> None:
         sa.Column("estimated_tokens", sa.BigInteger(), nullable=False),
         sa.Column("duration_s", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("hour", "key_id", "model"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_usage_hours_user_name_hour", "usage_hours", ["user_name", "hour"])
     op.create_table(

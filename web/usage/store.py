@@ -1,0 +1,171 @@
+"""Usage in the database: added to in batches, summed by whatever is asked for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Table, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from web.database import Database
+from web.usage.lines import Batch, Line, LineKey
+from web.usage.models import UsageRow, UsageWriterRow
+from web.usage.periods import HOUR, TIMES, By, Period, label, periods
+
+# A writer lives for weeks at most, and repeats a batch in doubt for minutes.
+WRITER_KEPT_FOR = timedelta(days=90)
+COUNTS = (
+    "requests",
+    "errors",
+    "aborted",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "estimated_tokens",
+    "duration_s",
+)
+_COLUMNS = {By.USER: UsageRow.user, By.KEY: UsageRow.key_id, By.MODEL: UsageRow.model}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whose usage: `since` up to `until`, both at full hours; None: of all."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    user: str | None = None
+    key_id: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """`names` are the values of what was asked by, in that order."""
+
+    names: tuple[str, ...]
+    line: Line
+
+
+class UsageStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, writer: str, batch: Batch, now: datetime) -> None:
+        """Add a batch; one that is there already (see `ledger`) is not added again."""
+        with self._database.write() as session:
+            if batch.number == 1:
+                old = UsageWriterRow.written_at < now - WRITER_KEPT_FOR
+                session.execute(delete(UsageWriterRow).where(old))
+            if _is_new(session, writer, batch.number, now):
+                _increment(session, batch.lines)
+
+    def sums(self, by: Sequence[By], question: Question, zone: tzinfo) -> list[Sums]:
+        """By days and months of `zone`; in the order of what was asked by, time first of all."""
+        unit = next((each for each in TIMES if each in by), None)
+        wheres = _wheres(question)
+        with self._database.read() as session:
+            if unit is None or unit is By.HOUR:
+                rows = _grouped(session, by, wheres, by_hour=unit is By.HOUR)
+                return sorted((_sums(row, by, zone) for row in rows), key=lambda s: s.names)
+            span = _span(session, wheres)
+            found = []
+            for period in periods(span, unit, zone) if span else ():
+                within = [UsageRow.hour >= period.begin, UsageRow.hour < period.end]
+                rows = _grouped(session, by, [*wheres, *within])
+                found += [_sums(row, by, zone, period.begin) for row in rows]
+        return sorted(found, key=lambda s: s.names)
+
+
+def _is_new(session: Session, writer: str, number: int, now: datetime) -> bool:
+    """One statement: it waits for a commit of the same batch that the server has not finished."""
+    insert = _insert(session, UsageWriterRow.__table__)
+    statement = insert.values(writer=writer, batch=number, written_at=now)
+    statement = statement.on_conflict_do_update(
+        index_elements=["writer"],
+        set_={"batch": number, "written_at": now},
+        where=UsageWriterRow.batch < number,
+    )
+    return session.execute(statement.returning(UsageWriterRow.batch)).first() is not None
+
+
+def _increment(session: Session, lines: Iterable[tuple[LineKey, Line]]) -> None:
+    table = UsageRow.__table__
+    insert = _insert(session, table)
+    statement = insert.on_conflict_do_update(
+        index_elements=["hour", "key_id", "model"],
+        set_={name: table.c[name] + insert.excluded[name] for name in COUNTS},
+    )
+    session.connection().execute(statement, [_values(key, line) for key, line in lines])
+
+
+def _insert(session: Session, table: Any) -> "sqlite.Insert | postgresql.Insert":
+    assert isinstance(table, Table)  # noqa: S101 - for the type checker: both are plain tables
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+
+
+def _values(key: LineKey, line: Line) -> dict[str, object]:
+    return {
+        "hour": key.hour,
+        "key_id": key.key_id,
+        "model": key.model,
+        "user_name": key.user,
+        **{name: getattr(line, name) for name in COUNTS},
+    }
+
+
+def _wheres(question: Question) -> list[ColumnElement[bool]]:
+    equal = (
+        (UsageRow.user, question.user),
+        (UsageRow.key_id, question.key_id),
+        (UsageRow.model, question.model),
+    )
+    wheres = [column == value for column, value in equal if value is not None]
+    if question.since is not None:
+        wheres.append(UsageRow.hour >= question.since)
+    if question.until is not None:
+        wheres.append(UsageRow.hour < question.until)
+    return wheres
+
+
+def _span(session: Session, wheres: Sequence[ColumnElement[bool]]) -> Period | None:
+    """From the first to the last hour of which there is any usage."""
+    hour = UsageRow.hour
+    # Two queries, each answered by one end of an index; both ends in one would take them all.
+    first, last = (
+        session.execute(select(hour).where(*wheres).order_by(order).limit(1)).scalar()
+        for order in (hour.asc(), hour.desc())
+    )
+    return Period(first, last + HOUR) if first is not None and last is not None else None
+
+
+def _grouped(
+    session: Session,
+    by: Sequence[By],
+    wheres: Sequence[ColumnElement[bool]],
+    *,
+    by_hour: bool = False,
+) -> Sequence[Row[Any]]:
+    """(hour, each name of `by` that is no time, each of COUNTS)"""
+    names = [_COLUMNS[each] for each in by if each not in TIMES]
+    hour = [UsageRow.hour] if by_hour else []
+    counts = [func.sum(getattr(UsageRow, name)) for name in COUNTS]
+    columns: list[Any] = [*hour, *names, *counts]
+    query = select(*columns).where(*wheres).group_by(*hour, *names).having(func.count() > 0)
+    return session.execute(query).all()
+
+
+def _sums(row: Row[Any], by: Sequence[By], zone: tzinfo, begin: datetime | None = None) -> Sums:
+    told = list(row)
+    moment = told.pop(0) if By.HOUR in by else begin
+    split = len(told) - len(COUNTS)
+    others = iter(told[:split])
+    names = tuple(
+        label(moment, each, zone) if each in TIMES and moment else next(others) for each in by
+    )
+    # PostgreSQL sums whole numbers up as decimals.
+    line = Line(*map(int, told[split:-1]))
+    line.duration_s = float(told[-1])
+    return Sums(names, line)
