@@ -32,13 +32,14 @@ from web.openai_proxy.attendance import Attendance
 from web.openai_proxy.envelope import JSON, error_body, error_headers, from_status
 from web.openai_proxy.forwarding import Forwarder
 from web.openai_proxy.front import DataPath
-from web.openai_proxy.inquiry import keep_no_account
 from web.openai_proxy.standing import Standing
 from web.openai_proxy.upstream import EnginePool, TimeLimits
 from web.openai_proxy.waiting import WaitingRoom
 from web.responses.book import ResponseBook
 from web.responses.store import ResponseStore
 from web.secrets import Secrets
+from web.usage.ledger import Ledger
+from web.usage.store import UsageStore
 
 POLICY = Policy()
 
@@ -91,13 +92,14 @@ def _add_data_path(
     standing = Standing()
     demand = DemandNotebook(DemandStore(database), clock)
     book = ResponseBook(ResponseStore(database), clock)
+    ledger = Ledger(UsageStore(database), clock)
     forwarder = Forwarder(
         pool,
         standing,
         outlook,
         demand,
         book,
-        keep_no_account,
+        ledger.record,
         clock,
         settings.max_concurrent_requests,
     )
@@ -106,7 +108,7 @@ def _add_data_path(
         app.wsgi_app, authenticator, forwarder, room, settings.max_request_body_mb
     )
     attendance = Attendance(store, outlook, standing, pool, answers_with_a_token)
-    app.extensions["kscope"] = Background(outlook, demand, authenticator, attendance, book)
+    app.extensions["kscope"] = Background(outlook, demand, authenticator, attendance, book, ledger)
 
 
 def _add_health(app: Flask, readiness: Readiness) -> None:

@@ -13,6 +13,8 @@ from web.openai_proxy.attendance import INTERVAL_S as ATTENDANCE_INTERVAL_S
 from web.openai_proxy.attendance import Attendance
 from web.responses.book import FLUSH_INTERVAL_S as BOOK_INTERVAL_S
 from web.responses.book import ResponseBook
+from web.usage.ledger import FLUSH_INTERVAL_S as LEDGER_INTERVAL_S
+from web.usage.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ class Background:
     authenticator: Authenticator
     attendance: Attendance
     book: ResponseBook
+    ledger: Ledger
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -35,6 +38,7 @@ class Background:
             (OUTLOOK_INTERVAL_S, self.outlook.refresh),
             (ATTENDANCE_INTERVAL_S, self.attendance.refresh),
             (BOOK_INTERVAL_S, self.book.flush),
+            (LEDGER_INTERVAL_S, self.ledger.flush),
             (LAST_USED_INTERVAL_S, self.authenticator.write_last_used),
         ):
             threading.Thread(
@@ -43,7 +47,9 @@ class Background:
         threading.Thread(target=self.notebook.run, daemon=True).start()
 
     def stop(self) -> None:
+        """Called when the last request has ended: what is written down now is all there is."""
         self._stop.set()
+        self.ledger.close()
         self.notebook.stop()
         self.book.flush()
         self.authenticator.write_last_used()

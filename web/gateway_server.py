@@ -12,7 +12,7 @@ from web.config import Settings
 from web.gevent_worker import GatewayWorker
 
 KEEP_ALIVE_S = 75
-GRACEFUL_TIMEOUT_S = 30
+GRACEFUL_TIMEOUT_S = 38
 WORKER_CONNECTIONS = 100_000
 BACKLOG = 8192
 
@@ -40,6 +40,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no
             "worker_connections": WORKER_CONNECTIONS,
             "backlog": BACKLOG,
             "keepalive": KEEP_ALIVE_S,
+            # The arbiter's: after that it kills. Its workers end a little earlier by themselves.
             "graceful_timeout": GRACEFUL_TIMEOUT_S,
             # A worker's silence means nothing here: each request has time limits of its own.
             "timeout": 0,

@@ -24,6 +24,8 @@ from web.openai_proxy.table import ROUTES
 from web.strict_request import install
 
 SWEEP_INTERVAL_S = 0.05
+# What a worker needs, after the last request, to end those left over and write down what it knows.
+LAST_WORDS_S = 9
 # So long a client that is still sending may take to read why it was refused.
 LINGER_S = 10.0
 PIECE_BYTES = 64 * 1024
@@ -37,7 +39,8 @@ log = logging.getLogger(__name__)
 
 
 class GatewayWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """On TERM: requests in flight finish (up to graceful_timeout), idle connections close at once.
+    """On TERM: requests in flight finish (up to graceful_timeout, less LAST_WORDS_S: then it would
+    be killed), idle connections close at once.
 
     gunicorn waits for every connection, and a keep-alive connection of a client that merely
     thinks would hold up each stop for the whole graceful timeout.
@@ -47,6 +50,8 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no ty
         self._idle: set[gevent.Greenlet] = set()
         self._client_timeout_s: float = self.app.client_timeout_s
         install()
+        # Of this process's copy: the arbiter keeps to the whole.
+        self.cfg.set("graceful_timeout", max(0, self.cfg.graceful_timeout - LAST_WORDS_S))
         super().init_process()
 
     @contextmanager
