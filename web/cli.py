@@ -11,6 +11,7 @@ from web import commands
 from web.catalog.loader import CatalogError
 from web.config import ConfigError
 from web.database import StorageError, why
+from web.identity.accounts import AccountDisabled
 from web.secrets import SecretsError
 
 
@@ -31,7 +32,7 @@ class Commands(click.Group):
         """Whatever a person can put right is told in words, without a traceback."""
         try:
             return super().invoke(ctx)
-        except (ConfigError, CatalogError, SecretsError) as error:
+        except (ConfigError, CatalogError, SecretsError, AccountDisabled) as error:
             raise click.ClickException(str(error)) from error
         except StorageError as error:
             raise click.ClickException(f"the database cannot be used: {why(error)}") from error

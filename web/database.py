@@ -22,6 +22,7 @@ from sqlalchemy import (
     event,
     func,
     select,
+    text,
 )
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -140,12 +141,16 @@ class Database:
 
 
 def bump(session: Session, topic: str) -> None:
-    """Raise a topic's counter in the running transaction."""
-    row = session.get(Version, topic, with_for_update=True)
-    if row is None:
-        session.add(Version(name=topic, value=1))
-    else:
-        row.value += 1
+    """Raise a topic's counter in the running transaction, and keep other raisers waiting for it."""
+    session.execute(_BUMP, {"topic": topic})
+
+
+# One statement, so that two who raise a topic for the very first time do not collide either.
+# SQLite and PostgreSQL spell it alike.
+_BUMP = text(
+    "INSERT INTO versions (name, value) VALUES (:topic, 1) "
+    "ON CONFLICT (name) DO UPDATE SET value = versions.value + 1"
+)
 
 
 def _wait_for_other_migrations(connection: Connection) -> None:

@@ -78,7 +78,8 @@ def _type_when_asked(terminal: int, answers: list[str]) -> str:
         except OSError:  # EIO: nobody is at the other end any more
             return shown
         shown += piece.decode()
-        if asked < len(answers) and shown.rstrip(" ").count(":") > asked:
+        # The blank behind the colon comes when the echo is off.
+        if asked < len(answers) and shown.endswith(": ") and shown.count(": ") > asked:
             os.write(terminal, answers[asked].encode() + b"\n")
             asked += 1
 

@@ -1,5 +1,8 @@
 """A key and its owner: who gets an account, what a disabled one means, how a key is rotated."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +21,22 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def accounts(database: Database) -> AccountStore:
     return AccountStore(database)
+
+
+@contextmanager
+def selects(database: Database) -> Iterator[list[str]]:
+    """The queries that are sent meanwhile."""
+    asked: list[str] = []
+
+    def note(*told: object) -> None:
+        if str(told[2]).startswith("SELECT"):
+            asked.append(str(told[2]))
+
+    event.listen(database._engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(database._engine, "before_cursor_execute", note)
 
 
 def principal(store: KeyStore, key: str, now: datetime = NOW) -> Principal | None:
@@ -94,19 +113,54 @@ def test_a_key_whose_owner_was_removed_by_hand_stands_for_nobody(
 
 def test_who_a_key_stands_for_is_asked_in_one_query(store: KeyStore, database: Database) -> None:
     _, key = store.create("ada", "", 1, None, NOW)
-    asked: list[str] = []
 
-    def note(*told: object) -> None:
-        asked.append(str(told[2]))
-
-    engine = database._engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with selects(database) as asked:
         assert principal(store, key) is not None
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+    assert len(asked) == 1
 
-    assert len([each for each in asked if each.startswith("SELECT")]) == 1
+
+def test_however_many_keys_there_are_they_are_listed_in_one_query(
+    store: KeyStore, database: Database
+) -> None:
+    for number in range(20):
+        store.create(f"user{number % 7}", "", 1, None, NOW)
+
+    with selects(database) as asked:
+        assert len(store.list()) == 20
+    assert len(asked) == 1
+
+
+def test_keys_made_at_once_for_somebody_new_make_one_account(
+    store: KeyStore, accounts: AccountStore
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: store.create("ada", "", 1, None, NOW)[0].id, range(16)))
+
+    assert len(set(made)) == 16
+    assert len(accounts.list()) == 1
+    assert store.version() == 16
+
+
+def test_no_key_is_made_beside_a_disabling_that_came_first(
+    store: KeyStore, accounts: AccountStore
+) -> None:
+    """Whichever comes first: afterwards, no key of the disabled owner stands for anybody."""
+    accounts.create("ada", Source.CLI, now=NOW)
+
+    def make(number: int) -> str | None:
+        if number == 4:
+            accounts.disable("ada", "cli:root", NOW)
+            return None
+        try:
+            return store.create("ada", "", 1, None, NOW)[1]
+        except AccountDisabled:
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        keys = [key for key in pool.map(make, range(12)) if key]
+
+    assert len(keys) == len(store.list())
+    assert all(principal(store, key) is None for key in keys)
 
 
 def test_a_rotated_key_goes_on_for_the_overlap_and_its_successor_for_its_own_life(
