@@ -1,0 +1,58 @@
+"""The directory that the settings ask for."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from web.config import ConfigError, Settings
+from web.config_login import LoginKind
+from web.identity.account_store import AccountStore
+from web.identity.directory import Beside, Directory, DirectoryUnavailable, at_once
+from web.identity.directory.local import LocalDirectory
+from web.identity.directory.password_file import read_password
+
+
+def open_directory(
+    settings: Settings,
+    accounts: AccountStore,
+    clock: Callable[[], datetime],
+    beside: Beside = at_once,
+) -> Directory:
+    """Asks nobody yet. Raises ConfigError for what a look at this host can tell to be wrong."""
+    try:
+        if settings.login is LoginKind.LDAP:
+            return _ldap(settings, clock)
+        if settings.login is LoginKind.HTPASSWD:
+            return _htpasswd(settings, beside)
+    except ModuleNotFoundError as error:
+        extra = settings.login.value
+        raise ConfigError(
+            (f"LOGIN: {extra} needs a library that is not installed ({error.name}): "
+             f"pip install 'kscope-gateway[{extra}]'",)
+        ) from error  # fmt: skip
+    return LocalDirectory(accounts, beside)
+
+
+def _ldap(settings: Settings, clock: Callable[[], datetime]) -> Directory:
+    from web.identity.directory.ldap import LdapDirectory
+
+    faults = []
+    if settings.ldap_ca_file is not None and not settings.ldap_ca_file.is_file():
+        faults.append(f"LDAP_CA_FILE: {settings.ldap_ca_file}: no such file")
+    if settings.ldap_bind_password_file is not None:
+        try:
+            read_password(settings.ldap_bind_password_file)
+        except DirectoryUnavailable as error:
+            faults.append(f"LDAP_BIND_PASSWORD_FILE: {error}")
+    if faults:
+        raise ConfigError(tuple(faults))
+    return LdapDirectory(settings, clock)
+
+
+def _htpasswd(settings: Settings, beside: Beside) -> Directory:
+    from web.identity.directory.htpasswd import HtpasswdDirectory
+
+    path = settings.htpasswd_file or Path()
+    if not path.is_file():
+        raise ConfigError((f"HTPASSWD_FILE: {path}: no such file",))
+    return HtpasswdDirectory(path, beside)
