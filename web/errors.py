@@ -2,9 +2,13 @@
 
     GatewayError
       MissingKey, InvalidKey                   401
+      LoginRefused                             401
+      LoginThrottled                           429
+      LoginUnavailable                         503, the directory does not answer
       BadRequest, BodyTooLarge, BodyTimeout    400, 413, 408
         MethodNotAllowed                           405
       ModelNotFound, ResponseNotFound          404
+      RateLimited, QuotaExceeded               429: come back soon; not before tomorrow
       NotRoutable                              503, the model serves nobody just now
         ModelStarting                              it will: retry
         ModelUnavailable                           its launches keep failing: do not retry
@@ -21,7 +25,8 @@ from collections.abc import Mapping
 
 
 class GatewayError(Exception):
-    """Something to tell the client. `extra` stands beside the four members of the envelope."""
+    """Something to tell the client. `extra` stands beside the four members of the envelope,
+    `headers` beside those that every error has."""
 
     status: int = 500
     type: str = "server_error"
@@ -35,12 +40,14 @@ class GatewayError(Exception):
         param: str | None = None,
         retry_after_s: int | None = None,
         extra: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
         self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
 
 
 class MissingKey(GatewayError):
@@ -65,6 +72,43 @@ class InvalidKey(GatewayError):
         super().__init__(
             "Incorrect API key provided. It may be mistyped, expired or revoked; "
             "ask for a new one where you got it."
+        )
+
+
+class LoginRefused(GatewayError):
+    """The same words for an unknown user, a wrong password and a disabled account."""
+
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_login"
+
+    def __init__(self) -> None:
+        super().__init__("This user name and password do not go together, or may not log in.")
+
+
+class LoginThrottled(GatewayError):
+    status = 429
+    type = "requests"
+    code = "rate_limit_exceeded"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            f"Too many attempts to log in. Please try again in {retry_after_s} s.",
+            retry_after_s=retry_after_s,
+        )
+
+
+class LoginUnavailable(GatewayError):
+    status = 503
+    type = "service_unavailable_error"
+    code = "login_unavailable"
+    should_retry = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody can log in just now: the directory of users does not answer. "
+            "API keys go on working.",
+            retry_after_s=30,
         )
 
 
@@ -119,6 +163,29 @@ class ResponseNotFound(GatewayError):
             f"Response with id '{response_id}' not found: no running instance keeps it for you.",
             param="response_id",
         )
+
+
+class RateLimited(GatewayError):
+    """`kind`: what there is too much of, "requests" or "tokens"."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(
+        self, message: str, *, kind: str, retry_after_s: int, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, headers=headers)
+        self.type = kind
+
+
+class QuotaExceeded(GatewayError):
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+
+    def __init__(self, message: str, *, retry_after_s: int, should_retry: bool) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.should_retry = should_retry
 
 
 class NotRoutable(GatewayError):

@@ -1,0 +1,126 @@
+"""The accounts that a directory is asked about, and what becomes of them."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from sqlalchemy import ColumnElement, Select, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from web.database import Database, bump
+from web.identity.account_store import TOPIC
+from web.identity.accounts import DIRECTORY, Source
+from web.identity.models import KeyRow, UserRow
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An account to ask about. Disabled means: by the directory."""
+
+    name: str
+    is_disabled: bool
+    synced_at: datetime | None
+
+
+class SyncStore:
+    """Raises StorageError, and whatever `allowed` raises."""
+
+    def __init__(
+        self, database: Database, allowed: Callable[[Session], None] = lambda _: None
+    ) -> None:
+        """`allowed` is called within every transaction: it raises when we may no longer write."""
+        self._database = database
+        self._allowed = allowed
+
+    def to_ask(self, source: Source, now: datetime) -> list[Asked]:
+        """The source's accounts that own a usable key. Those that a person disabled stay so."""
+        usable = exists().where(
+            KeyRow.user == UserRow.name, KeyRow.revoked_at.is_(None), KeyRow.expires_at > now
+        )
+        query = (
+            select(UserRow.name, UserRow.disabled_at, UserRow.synced_at)
+            .where(*_asked_about(source), usable)
+            .order_by(UserRow.name)
+        )
+        with self._database.read() as session:
+            return [
+                Asked(name, at is not None, synced) for name, at, synced in session.execute(query)
+            ]
+
+    def note(
+        self,
+        source: Source,
+        vouched: Mapping[str, frozenset[str] | None],
+        gone: Collection[str],
+        now: datetime,
+    ) -> tuple[list[str], list[str]]:
+        """(names disabled, names enabled) by what the directory answered just now.
+
+        vouched: name -> groups; None: it knows nothing of groups.
+        """
+        disabled: list[str] = []
+        enabled: list[str] = []
+        for names in _some([*vouched, *gone]):
+            with self._database.read() as session:
+                rows = session.scalars(_rows(source, names)).all()
+                changed = [row.name for row in rows if _change(row, vouched, now)]
+                session.rollback()  # only a trial
+            if changed:
+                # In the order of all other changes: first the topic, then the rows.
+                with self._database.write() as session:
+                    bump(session, TOPIC)
+                    self._allowed(session)
+                    for row in session.scalars(_rows(source, changed).with_for_update()):
+                        change = _change(row, vouched, now)
+                        disabled += [row.name] if change is _Change.DISABLED else []
+                        enabled += [row.name] if change is _Change.ENABLED else []
+        return disabled, enabled
+
+    def note_asked(self, source: Source, names: Collection[str], now: datetime) -> None:
+        for some in _some(names):
+            with self._database.write() as session:
+                self._allowed(session)
+                asked = update(UserRow).where(*_asked_about(source), UserRow.name.in_(some))
+                session.execute(asked.values(synced_at=now))
+
+
+class _Change(Enum):
+    DISABLED = auto()
+    ENABLED = auto()
+    GROUPS = auto()
+
+
+def _change(
+    row: UserRow, vouched: Mapping[str, frozenset[str] | None], now: datetime
+) -> _Change | None:
+    """Make the row what the directory says, and tell what had to change for that."""
+    if row.name not in vouched:
+        if row.disabled_at is not None:
+            return None
+        row.disabled_at, row.disabled_by = now, DIRECTORY
+        return _Change.DISABLED
+    was_disabled, groups, before = row.disabled_at is not None, vouched[row.name], row.groups
+    row.disabled_at, row.disabled_by = None, ""
+    if groups is not None:
+        row.groups = sorted(groups)
+    if was_disabled:
+        return _Change.ENABLED
+    return _Change.GROUPS if row.groups != before else None
+
+
+def _asked_about(source: Source) -> tuple[ColumnElement[bool], ...]:
+    mine = or_(UserRow.disabled_at.is_(None), UserRow.disabled_by == DIRECTORY)
+    return UserRow.source == source, mine
+
+
+def _rows(source: Source, names: Collection[str]) -> "Select[UserRow]":
+    return select(UserRow).where(*_asked_about(source), UserRow.name.in_(names))
+
+
+def _some(names: Collection[str]) -> Iterator[list[str]]:
+    ordered = sorted(names)
+    for start in range(0, len(ordered), _AT_ONCE):
+        yield ordered[start : start + _AT_ONCE]
