@@ -9,6 +9,7 @@ import msgspec
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from web.aside import Aside
 from web.background import Background
 from web.catalog.file import CatalogFile
 from web.config import Settings
@@ -35,13 +36,18 @@ from web.openai_proxy.front import DataPath
 from web.openai_proxy.standing import Standing
 from web.openai_proxy.upstream import EnginePool, TimeLimits
 from web.openai_proxy.waiting import WaitingRoom
+from web.openapi import routes as openapi_routes
 from web.responses.book import ResponseBook
 from web.responses.store import ResponseStore
 from web.secrets import Secrets
+from web.usage import routes as usage_routes
+from web.usage.api import OPERATION as USAGE
+from web.usage.asking import UsageDesk
 from web.usage.ledger import Ledger
 from web.usage.store import UsageStore
 
 POLICY = Policy()
+DESCRIBED = (USAGE,)
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +71,8 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_blueprint(openai_routes.create_blueprint(authenticator, outlook))
     app.register_blueprint(fleet_routes.create_blueprint(desk))
+    app.register_blueprint(openapi_routes.create_blueprint(DESCRIBED))
+    _add_usage(app, settings, authenticator, clock)
     _add_health(app, readiness)
     _add_request_ids(app)
     _add_error_handlers(app)
@@ -109,6 +117,17 @@ def _add_data_path(
     )
     attendance = Attendance(store, outlook, standing, pool, answers_with_a_token)
     app.extensions["kscope"] = Background(outlook, demand, authenticator, attendance, book, ledger)
+
+
+def _add_usage(
+    app: Flask,
+    settings: Settings,
+    authenticator: Authenticator,
+    clock: Callable[[], datetime],
+) -> None:
+    # Its connections are used by one thread beside the event loop, and by nobody else.
+    desk = UsageDesk(UsageStore(Database(settings.database_url, durable=False)))
+    app.register_blueprint(usage_routes.create_blueprint(authenticator, desk, Aside(), clock))
 
 
 def _add_health(app: Flask, readiness: Readiness) -> None:

@@ -34,6 +34,10 @@ class Tokens:
     completion: int = 0
     estimated: int = 0
 
+    @property
+    def total(self) -> int:
+        return self.prompt + self.completion
+
 
 def tokens_of(served: Served) -> Tokens:
     told = served.usage

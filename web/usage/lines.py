@@ -1,6 +1,6 @@
-"""What the ledger holds until it is written: a line for each hour, key, model and user. Pure."""
+"""Sums of usage, as they are held until they are written, and as they are read again. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,9 +26,31 @@ class Line:
     duration_s: float = 0.0
 
 
+COUNTS = tuple(field.name for field in fields(Line))
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """`number` is one more than that of the writer's batch before it."""
 
     number: int
     lines: tuple[tuple[LineKey, Line], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whose usage: `since` up to `until`, both at full hours; None: of all."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    user: str | None = None
+    key_id: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """`names` are the values of what was asked by, in that order."""
+
+    names: tuple[str, ...]
+    line: Line

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 
+# In none of them does a zone or a full hour lead out of the calendar.
+YEARS = range(1970, 9000)
 HOUR = timedelta(hours=1)
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}")
-_AGO = re.compile(r"(\d{1,5})([hd])")
+_AGO = re.compile(r"(\d{1,4})([hd])")
 
 
 class By(Enum):
@@ -62,15 +64,15 @@ def read_time(text: str, now: datetime, zone: tzinfo) -> datetime:
     elif _HOUR.fullmatch(text):
         text += ":00"
     try:
-        told = datetime.fromisoformat(text)
-        aware = told.replace(tzinfo=zone) if told.tzinfo is None else told
-        # Years that no other zone can write are no time either.
-        return aware.astimezone(UTC)
-    except (ValueError, OverflowError):
+        told: datetime | None = datetime.fromisoformat(text)
+    except ValueError:
+        told = None
+    if told is None or told.year not in YEARS:
         raise ValueError(
             f"{text[:40]!r} is no time: write it like 2026-11, 2026-11-01, "
             "2026-11-01T14:00+01:00 or 30d"
-        ) from None
+        )
+    return (told.replace(tzinfo=zone) if told.tzinfo is None else told).astimezone(UTC)
 
 
 def begin_of_hour(moment: datetime) -> datetime:

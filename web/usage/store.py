@@ -1,7 +1,6 @@
 """Usage in the database: added to in batches, summed by whatever is asked for."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -10,42 +9,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from web.database import Database
-from web.usage.lines import Batch, Line, LineKey
+from web.usage.lines import COUNTS, Batch, Line, LineKey, Question, Sums
 from web.usage.models import UsageRow, UsageWriterRow
 from web.usage.periods import HOUR, TIMES, By, Period, label, periods
 
 # A writer lives for weeks at most, and repeats a batch in doubt for minutes.
 WRITER_KEPT_FOR = timedelta(days=90)
-COUNTS = (
-    "requests",
-    "errors",
-    "aborted",
-    "prompt_tokens",
-    "cached_tokens",
-    "completion_tokens",
-    "estimated_tokens",
-    "duration_s",
-)
 _COLUMNS = {By.USER: UsageRow.user, By.KEY: UsageRow.key_id, By.MODEL: UsageRow.model}
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Whose usage: `since` up to `until`, both at full hours; None: of all."""
+class TooMuch(Exception):
+    """More rows than the one who asks can take."""
 
-    since: datetime | None = None
-    until: datetime | None = None
-    user: str | None = None
-    key_id: str | None = None
-    model: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """`names` are the values of what was asked by, in that order."""
-
-    names: tuple[str, ...]
-    line: Line
+    def __init__(self, most_rows: int) -> None:
+        super().__init__(f"that is more than {most_rows:,} rows: ask for less of it, or by less")
 
 
 class UsageStore:
@@ -61,21 +38,19 @@ class UsageStore:
             if _is_new(session, writer, batch.number, now):
                 _increment(session, batch.lines)
 
-    def sums(self, by: Sequence[By], question: Question, zone: tzinfo) -> list[Sums]:
-        """By days and months of `zone`; in the order of what was asked by, time first of all."""
-        unit = next((each for each in TIMES if each in by), None)
-        wheres = _wheres(question)
+    def sums(
+        self, by: Sequence[By], question: Question, zone: tzinfo, most_rows: int | None = None
+    ) -> list[Sums]:
+        """By days and months of `zone`, sorted by what was asked by. Raises TooMuch."""
+        wheres, limit = _wheres(question), None if most_rows is None else most_rows + 1
+        found: list[Sums] = []
         with self._database.read() as session:
-            if unit is None or unit is By.HOUR:
-                rows = _grouped(session, by, wheres, by_hour=unit is By.HOUR)
-                return sorted((_sums(row, by, zone) for row in rows), key=lambda s: s.names)
-            span = _span(session, wheres)
-            found = []
-            for period in periods(span, unit, zone) if span else ():
-                within = [UsageRow.hour >= period.begin, UsageRow.hour < period.end]
-                rows = _grouped(session, by, [*wheres, *within])
-                found += [_sums(row, by, zone, period.begin) for row in rows]
-        return sorted(found, key=lambda s: s.names)
+            for begin, within in _stretches(session, by, wheres, zone):
+                rows = _grouped(session, by, within, limit)
+                found += [_sums(row, by, zone, begin) for row in rows]
+                if most_rows is not None and len(found) > most_rows:
+                    raise TooMuch(most_rows)
+        return sorted(found, key=lambda sums: sums.names)
 
 
 def _is_new(session: Session, writer: str, number: int, now: datetime) -> bool:
@@ -130,6 +105,22 @@ def _wheres(question: Question) -> list[ColumnElement[bool]]:
     return wheres
 
 
+def _stretches(
+    session: Session, by: Sequence[By], wheres: list[ColumnElement[bool]], zone: tzinfo
+) -> Iterator[tuple[datetime | None, list[ColumnElement[bool]]]]:
+    """(begin, wheres) of each day or month, if it is asked by days or months; else all in one.
+
+    One query each: how long they are is the calendar's business, and each reads a stretch of rows.
+    """
+    unit = next((each for each in TIMES if each in by), By.HOUR)
+    if unit is By.HOUR:
+        yield None, wheres
+    elif span := _span(session, wheres):
+        for period in periods(span, unit, zone):
+            within = [UsageRow.hour >= period.begin, UsageRow.hour < period.end]
+            yield period.begin, [*wheres, *within]
+
+
 def _span(session: Session, wheres: Sequence[ColumnElement[bool]]) -> Period | None:
     """From the first to the last hour of which there is any usage."""
     hour = UsageRow.hour
@@ -142,19 +133,15 @@ def _span(session: Session, wheres: Sequence[ColumnElement[bool]]) -> Period | N
 
 
 def _grouped(
-    session: Session,
-    by: Sequence[By],
-    wheres: Sequence[ColumnElement[bool]],
-    *,
-    by_hour: bool = False,
+    session: Session, by: Sequence[By], wheres: Sequence[ColumnElement[bool]], limit: int | None
 ) -> Sequence[Row[Any]]:
-    """(hour, each name of `by` that is no time, each of COUNTS)"""
+    """(hour if it is asked by, each name of `by` that is no time, each of COUNTS)"""
+    hour = [UsageRow.hour] if By.HOUR in by else []
     names = [_COLUMNS[each] for each in by if each not in TIMES]
-    hour = [UsageRow.hour] if by_hour else []
     counts = [func.sum(getattr(UsageRow, name)) for name in COUNTS]
     columns: list[Any] = [*hour, *names, *counts]
     query = select(*columns).where(*wheres).group_by(*hour, *names).having(func.count() > 0)
-    return session.execute(query).all()
+    return session.execute(query.limit(limit)).all()
 
 
 def _sums(row: Row[Any], by: Sequence[By], zone: tzinfo, begin: datetime | None = None) -> Sums:

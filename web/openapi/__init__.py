@@ -1,0 +1,1 @@
+"""The description of the gateway's own interface, in OpenAPI 3.1."""
