@@ -16,12 +16,14 @@ from pathlib import Path
 import click
 import requests
 
+from web.audit.scribe import scribe_of
 from web.catalog.file import CatalogFile
 from web.clock import utc_now
 from web.config import Settings
 from web.database import Database
 from web.identity.store import KeyStore
 from web.secrets import Secrets
+from web.terminal import login_name
 
 KEY_FILE = "demo_api_key"
 USER = "demo"
@@ -87,7 +89,8 @@ def demo_key(settings: Settings) -> str:
         record = store.find(kept) if kept else None
         if record is not None and record.principal_at(now) is not None:
             return kept
-        _, key = store.create(USER, "demo", settings.api_key_ttl_days, None, now)
+        record, key = store.create(USER, "demo", settings.api_key_ttl_days, None, now)
+        scribe_of(database, login_name())("key.create", record.id, user=USER, name="demo")
         _write_private(path, key)
     finally:
         database.close()

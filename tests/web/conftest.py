@@ -1,6 +1,7 @@
 """Databases for the tests of `web`: every store is held to the same behaviour on both kinds."""
 
 import pytest
+from sqlalchemy import text
 
 import web.audit.models
 import web.demand.models
@@ -29,7 +30,13 @@ def database(request, tmp_path):
         database = Database(request.getfixturevalue("postgres_url"))
     database.migrate()
     yield database
-    with database.write() as session:
-        for table in reversed(Base.metadata.sorted_tables):
-            session.execute(table.delete())
+    if request.param == "postgresql":
+        _empty(database)
     database.close()
+
+
+def _empty(database):
+    """For the next test. By TRUNCATE: the audit log refuses DELETE, as it should."""
+    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with database.write() as session:
+        session.execute(text(f"TRUNCATE {names}"))

@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from web.audit.scribe import scribe_of
 from web.config import Settings
 from web.database import Database
 from web.identity.store import KeyStore, NoSuchKey
@@ -15,7 +16,7 @@ from web.limits.rules import MOST, NAMES, UNLIMITED, Limits, Scope
 from web.limits.store import LimitStore
 from web.secrets import Secrets
 from web.tables import table
-from web.terminal import AS_JSON, open_database
+from web.terminal import AS_JSON, login_name, open_database
 
 COLUMNS = ("FOR", "NAME", "REQ/MIN", "TOK/MIN", "PARALLEL", "TOK/DAY", "TOK/MONTH", "GPUH/DAY",
            "GPUH/MONTH")  # fmt: skip
@@ -92,6 +93,8 @@ def set_(as_json: bool, **given: Any) -> None:
     with _open() as database:
         scope, name = _subject(database, given)
         limits = LimitStore(database).set(scope, name, changes)
+        note = scribe_of(database, login_name())
+        note("limits.set", f"{scope.value}:{name}", **_worded(changes))
     _tell(scope, name, limits, as_json=as_json)
 
 
@@ -104,6 +107,7 @@ def unset(as_json: bool, **given: Any) -> None:
         scope, name = _subject(database, given, may_be_gone=True)
         if not LimitStore(database).unset(scope, name):
             raise click.ClickException(f"no limits are set for {_called(scope, name)}")
+        scribe_of(database, login_name())("limits.unset", f"{scope.value}:{name}")
     _tell(scope, name, Limits(), as_json=as_json)
 
 
@@ -159,8 +163,11 @@ def _called(scope: Scope, name: str) -> str:
 def _plain(scope: Scope, name: str, limits: Limits) -> dict[str, object]:
     """A limit is a number, "unlimited", or null where nothing is said."""
     said = {each: getattr(limits, each) for each in NAMES}
-    told = {each: UNLIMITED_WORD if v == UNLIMITED else v for each, v in said.items()}
-    return {"scope": scope.value, "name": name, **told}
+    return {"scope": scope.value, "name": name, **_worded(said)}
+
+
+def _worded(limits: Mapping[str, object]) -> dict[str, object]:
+    return {each: UNLIMITED_WORD if v == UNLIMITED else v for each, v in limits.items()}
 
 
 def _row(scope: Scope, name: str, limits: Limits) -> tuple[str, ...]:

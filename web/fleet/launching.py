@@ -55,7 +55,7 @@ class Launcher:
         except SubmitUnknown as doubt:
             log.warning("whether %s was submitted is unknown, looking for it: %s", model, doubt)
         except ShellUnavailable:
-            self._store.withdraw(intent.id)
+            self._store.withdraw(intent.id, self._clock())
             raise
         else:
             log.info("launched %s as instance %s, job %s: %s", model, intent.id, job_id, why)

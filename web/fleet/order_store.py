@@ -3,6 +3,7 @@
 Fulfilled orders stay: they tell who did what.
 """
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from web.database import Database, bump
 from web.fleet.models import OrderRow
 from web.fleet.orders import Order, OrderKind
+from web.fleet.states import EndReason, Instance
 
 TOPIC = "orders"
 """The version counter that wakes the fleet process."""
@@ -79,6 +81,20 @@ def fulfil(session: Session, order_id: int, outcome: str, now: datetime) -> None
     row = session.get(OrderRow, order_id, with_for_update=True)
     if row is not None and row.done_at is None:
         row.done_at, row.outcome = now, outcome
+
+
+def givers(session: Session, order_ids: Collection[int]) -> Callable[[Instance], str | None]:
+    """Who ended an instance by one of these orders; None: nobody, it has other reasons."""
+    query = select(OrderRow).where(OrderRow.id.in_(order_ids)).order_by(OrderRow.id)
+    orders = session.scalars(query).all() if order_ids else ()
+
+    def giver(instance: Instance) -> str | None:
+        if instance.end_reason is not EndReason.OPERATOR:
+            return None
+        own = (o for o in orders if o.model == instance.model)
+        return next((o.given_by for o in own if o.instance_id in (None, instance.id)), None)
+
+    return giver
 
 
 def _to_order(row: OrderRow) -> Order:

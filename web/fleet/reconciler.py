@@ -60,6 +60,7 @@ class Reconciler:
         self._probes = probes
         self._launcher = Launcher(cluster, store, catalog, writer, clock)
         self.looked: Look | None = None
+        self._strays: set[str] = set()
 
     def tick(self, *, look: bool) -> None:
         """One pass; `look` asks the cluster, otherwise the plan goes by what is known."""
@@ -124,14 +125,26 @@ class Reconciler:
             match action:
                 case Launch(model, why):
                     self._launcher.launch(model, why)
-                case Cancel(_, str(job_id)) | CancelJob(job_id):
+                case Cancel(_, str(job_id)):
+                    self._store.confirm()
                     self._cancel(job_id)
+                case CancelJob(job_id, instance_id):
+                    self._cancel_stray(job_id, f"not the job of instance {instance_id}")
         except ClusterError as error:
             log.warning("%s failed, will be planned again: %s", type(action).__name__, error)
 
+    def _cancel_stray(self, job_id: str, why: str) -> None:
+        """A job that is no instance's own; it may take several tries, and is recorded once."""
+        if job_id in self._strays:
+            self._store.confirm()
+        else:
+            self._store.confirm_stray(job_id, why, self._clock())
+            self._strays.add(job_id)
+        self._cancel(job_id)
+
     def _cancel(self, job_id: str) -> None:
-        # Whoever was paused since the decision may not be the one to act on it any more.
-        self._store.confirm()
+        """Call only right after a `confirm`: whoever was paused since the decision may not be the
+        one to act on it any more."""
         reach("stop.written")
         self._cluster.cancel(job_id)
         reach("stop.cancelled")
@@ -146,7 +159,7 @@ class Reconciler:
         for orphan in unwanted(orphans, self._policy):
             log.warning("job %s (%s) is ours and nobody's: ending it", orphan.job_id, orphan.name)
             try:
-                self._cancel(orphan.job_id)
+                self._cancel_stray(orphan.job_id, f"ours and nobody's: {orphan.name}")
             except ClusterError as error:
                 log.warning("it is still there, will be asked again: %s", error)
 

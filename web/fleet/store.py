@@ -12,12 +12,14 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from web.audit.store import add_entry
 from web.database import Database, bump
 from web.fleet.actions import Fulfil
 from web.fleet.changes import Deed, ForbiddenMove, after, check_move
+from web.fleet.chronicle import Event, event_between, launched, withdrawn
 from web.fleet.evidence import Sample
 from web.fleet.models import ClusterLookRow, InstanceRow
-from web.fleet.order_store import OrderStore, fulfil
+from web.fleet.order_store import OrderStore, fulfil, givers
 from web.fleet.orphan_store import OrphanStore, replace_orphans
 from web.fleet.orphans import Orphan
 from web.fleet.rows import fill, to_instance
@@ -29,6 +31,7 @@ TOPIC = "fleet"
 OVER = tuple(state.value for state in InstanceState if state.is_over)
 LIVE = tuple(state.value for state in InstanceState if not state.is_over)
 HISTORY_PER_MODEL = 8
+FLEET, WORKER = "fleet", "worker"
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +105,9 @@ class InstanceStore:
             before, changed = _change(row, change)
             if changed.heartbeat_at != before.heartbeat_at:
                 keep_sample(session, changed, telemetry_limit)
+            if event := event_between(before, changed):
+                at = changed.ended_at or changed.state_since
+                _record(session, WORKER, changed.node or "", event, changed.id, at)
             if _routing_view(before) != _routing_view(changed):
                 bump(session, TOPIC)
 
@@ -132,18 +138,26 @@ class FleetStore(InstanceStore):
         with self._fenced():
             pass
 
+    def confirm_stray(self, job_id: str, why: str, now: datetime) -> None:
+        """Before the end of a job that is no instance's own."""
+        with self._fenced() as session:
+            self._record(session, Event("job.cancel", {"why": why}), job_id, now)
+
     def intend(self, instance: Instance) -> None:
         """Write the intent of a launch, before anything is submitted (law 5)."""
         with self._fenced() as session:
             row = InstanceRow()
             fill(row, instance)
             session.add(row)
+            self._record(session, launched(instance), instance.id, instance.created_at)
             bump(session, TOPIC)
 
-    def withdraw(self, instance_id: str) -> None:
+    def withdraw(self, instance_id: str, now: datetime) -> None:
         """Forget an intent of which nothing whatever reached the cluster."""
         with self._fenced() as session:
-            session.delete(session.get_one(InstanceRow, instance_id))
+            row = session.get_one(InstanceRow, instance_id)
+            self._record(session, withdrawn(to_instance(row)), instance_id, now)
+            session.delete(row)
             bump(session, TOPIC)
 
     def change(self, instance_id: str, change: Callable[[Instance], Instance]) -> None:
@@ -151,6 +165,8 @@ class FleetStore(InstanceStore):
         with self._fenced() as session:
             row = session.get_one(InstanceRow, instance_id, with_for_update=True)
             before, changed = _change(row, change)
+            if event := event_between(before, changed):
+                self._record(session, event, instance_id, changed.state_since)
             if changed != before:
                 bump(session, TOPIC)
 
@@ -165,15 +181,21 @@ class FleetStore(InstanceStore):
         changes = False
         with self._fenced() as session:
             rows = _locked(session, {d.instance_id for d in deeds if not isinstance(d, Fulfil)})
+            giver = givers(session, [d.order_id for d in deeds if isinstance(d, Fulfil)])
             for deed in deeds:
                 if isinstance(deed, Fulfil):
                     fulfil(session, deed.order_id, deed.outcome, now)
                     continue
                 try:
-                    changes |= _apply(rows.get(deed.instance_id), deed, now)
+                    before, changed = _apply(rows.get(deed.instance_id), deed, now)
                 except ForbiddenMove as lost_race:
                     log.info("overtaken by a callback: %s", lost_race)
                     overtaken.add(deed)
+                    continue
+                changes |= changed != before
+                if event := event_between(before, changed):
+                    by = giver(changed) or FLEET
+                    self._record(session, event, changed.id, now, by)
             if changes:
                 # Last: whoever holds this row must not wait for an instance's.
                 bump(session, TOPIC)
@@ -199,6 +221,11 @@ class FleetStore(InstanceStore):
                 row.succeeded_at = at
             session.add(row)
 
+    def _record(
+        self, session: Session, event: Event, subject: str, now: datetime, by: str = FLEET
+    ) -> None:
+        _record(session, by, self._lock.holder, event, subject, now)
+
 
 def _live(session: Session) -> tuple[Instance, ...]:
     # Named one by one: the index helps to find what is live, not what is not over.
@@ -212,12 +239,17 @@ def _locked(session: Session, ids: set[str]) -> dict[str, InstanceRow]:
     return {row.id: row for row in session.scalars(query.with_for_update())}
 
 
-def _apply(row: InstanceRow | None, deed: Deed, now: datetime) -> bool:
-    """Whether the deed changed anything. Raises `ForbiddenMove`."""
+def _apply(row: InstanceRow | None, deed: Deed, now: datetime) -> tuple[Instance, Instance]:
+    """The instance before and after the deed. Raises `ForbiddenMove`."""
     if row is None:
         raise ForbiddenMove(f"{deed.instance_id}: has no row any more")
-    before, changed = _change(row, lambda instance: after(deed, instance, now))
-    return changed != before
+    return _change(row, lambda instance: after(deed, instance, now))
+
+
+def _record(
+    session: Session, actor: str, origin: str, event: Event, subject: str, now: datetime
+) -> None:
+    add_entry(session, actor, origin, event.action, subject, event.detail, now)
 
 
 def _change(row: InstanceRow, change: Callable[[Instance], Instance]) -> tuple[Instance, Instance]:

@@ -42,7 +42,7 @@ def test_an_order_is_given_waited_for_and_its_outcome_told(fleet, ready, verb, w
     record = fleet.orders.find(1)
     assert (record.order.kind, record.order.model) == (OrderKind(verb), "m")
     assert record.order.instance_id == (ID if word == ID else None)
-    assert record.given_by == "ada"
+    assert record.given_by == "cli:ada"
 
 
 def test_a_retry_is_given_for_a_model(fleet):

@@ -59,7 +59,7 @@ def test_a_forbidden_move_writes_nothing(store):
 
 def test_a_withdrawn_intent_never_was(store):
     store.intend(instance(S.SUBMITTING))
-    store.withdraw(ID)
+    store.withdraw(ID, NOW)
     assert store.find(ID) is None
 
 

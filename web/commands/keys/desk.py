@@ -8,11 +8,12 @@ from datetime import datetime
 
 import click
 
+from web.audit.scribe import Scribe, scribe_of
 from web.config import Settings
 from web.identity.keys import masked
 from web.identity.store import KeyStore, NoSuchKey
 from web.secrets import Secrets
-from web.terminal import open_database
+from web.terminal import login_name, open_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Desk:
     settings: Settings
     store: KeyStore
     clock: Callable[[], datetime]
+    note: Scribe
 
 
 @contextmanager
@@ -27,7 +29,8 @@ def open_desk() -> Iterator[Desk]:
     settings = Settings.from_env(os.environ)
     secrets = Secrets(settings.data_dir)
     with open_database(settings) as database:
-        yield Desk(settings, KeyStore(database, secrets), database.clock())
+        store, note = KeyStore(database, secrets), scribe_of(database, login_name())
+        yield Desk(settings, store, database.clock(), note)
 
 
 @contextmanager

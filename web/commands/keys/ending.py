@@ -20,6 +20,7 @@ def revoke(key_id: str, as_json: bool) -> None:
     with open_desk() as desk, told_of(key_id):
         now = desk.clock()
         record = desk.store.revoke(key_id, now)
+        desk.note("key.revoke", record.id, user=record.user)
     if as_json:
         click.echo(json.dumps(plain(record, now)))
     else:

@@ -22,6 +22,7 @@ def rotate_pepper(as_json: bool) -> None:
     """
     with open_desk() as desk:
         version = add_pepper(desk.settings.data_dir)
+        desk.note("secrets.rotate_pepper", f"pepper {version}")
         records, now = desk.store.list(), desk.clock()
     in_use = Counter(
         r.pepper_version for r in records if state(r, now) in ("active", "owner disabled")

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import click
 
+from web.audit.scribe import scribe_of
 from web.catalog.file import CatalogFile
 from web.catalog.loader import Catalog, CatalogError
 from web.commands.models.targets import NoSuchTarget, Target, find_target
@@ -20,7 +21,7 @@ from web.fleet.routing import Route, build_snapshot
 from web.fleet.states import Instance
 from web.fleet.store import InstanceStore
 from web.lock.store import holder_of
-from web.terminal import open_database
+from web.terminal import login_name, open_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Desk:
         self.orders = OrderStore(database)
         self.instances = InstanceStore(database)
         self.clock = database.clock()
+        self.note = scribe_of(database, login_name())
         self._database = database
         self._demand = DemandStore(database)
         self._catalog = CatalogFile.for_settings(settings)

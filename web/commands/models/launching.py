@@ -40,6 +40,7 @@ def launch(name: str, wait: bool, timeout_s: float | None, as_json: bool) -> Non
         if desk.look().route(target.model) is None:
             raise click.UsageError(f"{target.model} has left the catalog; it cannot be launched")
         desk.ask_for(target.model, requests=1)
+        desk.note("model.launch", target.model)
         if not wait:
             _tell(target.model, _progress(desk, target.model), as_json)
             return

@@ -16,7 +16,7 @@ from web.commands.models.tables import iso
 from web.commands.models.targets import Target
 from web.fleet.order_store import OrderRecord
 from web.fleet.orders import OrderKind
-from web.terminal import AS_JSON, INTERRUPTED, TIMED_OUT, login_name
+from web.terminal import AS_JSON, INTERRUPTED, TIMED_OUT
 
 POLL_S = 0.25
 # A fleet process that was killed is replaced, and its lock runs out, within less.
@@ -108,7 +108,8 @@ def _order(
 ) -> int:
     """Give the order and tell what comes of it; the exit code."""
     instance_id = target.instance.id if target.instance else None
-    order_id = desk.orders.give(kind, target.model, instance_id, login_name(), desk.clock())
+    order_id = desk.orders.give(kind, target.model, instance_id, desk.note.actor, desk.clock())
+    desk.note(f"order.{kind.value}", instance_id or target.model, order=order_id)
     try:
         record = _await(desk, order_id, timeout_s if wait else 0.0)
     except KeyboardInterrupt:

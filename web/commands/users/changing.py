@@ -18,6 +18,7 @@ def groups(name: str, groups: tuple[str, ...], none: bool, as_json: bool) -> Non
         raise click.UsageError("name the groups, or --none")
     with open_desk() as desk:
         account = desk.store.set_groups(name, groups)
+        desk.note("user.groups", name, groups=account.groups)
     if account.source is Source.LDAP:
         click.echo("the directory sets its own groups again at the next login or sync", err=True)
     shown = ", ".join(sorted(account.groups)) or "no group"
@@ -32,6 +33,7 @@ def admin(name: str, off: bool, as_json: bool) -> None:
     """Make a user an administrator; the first one is made here."""
     with open_desk() as desk:
         account = desk.store.set_admin(name, not off)
+        desk.note("user.admin", name, is_admin=account.is_admin)
     words = "is no administrator" if off else "is an administrator"
     tell(account, f"user {name} {words}", as_json=as_json)
 
@@ -42,7 +44,8 @@ def admin(name: str, off: bool, as_json: bool) -> None:
 def disable(name: str, as_json: bool) -> None:
     """Void all keys of a user, and refuse their login, until `enable`."""
     with open_desk() as desk:
-        account = desk.store.disable(name, desk.actor, desk.clock())
+        account = desk.store.disable(name, desk.note.actor, desk.clock())
+        desk.note("user.disable", name)
     tell(account, f"disabled: user {name}; their keys are refused within a second", as_json=as_json)
 
 
@@ -53,4 +56,5 @@ def enable(name: str, as_json: bool) -> None:
     """Take `disable` back; keys that are neither expired nor revoked work again."""
     with open_desk() as desk:
         account = desk.store.enable(name)
+        desk.note("user.enable", name)
     tell(account, f"enabled: user {name}", as_json=as_json)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import click
 
+from web.audit.scribe import Scribe, scribe_of
 from web.config import Settings
 from web.identity.account_store import AccountStore
 from web.identity.accounts import Account, AccountExists, NoSuchAccount
@@ -19,15 +20,15 @@ from web.terminal import login_name, open_database
 class Desk:
     store: AccountStore
     clock: Callable[[], datetime]
-    # Who gives the order, as the records have it.
-    actor: str
+    note: Scribe
 
 
 @contextmanager
 def open_desk() -> Iterator[Desk]:
     with open_database(Settings.from_env(os.environ)) as database:
         try:
-            yield Desk(AccountStore(database), database.clock(), f"cli:{login_name()}")
+            note = scribe_of(database, login_name())
+            yield Desk(AccountStore(database), database.clock(), note)
         except (NoSuchAccount, AccountExists) as error:
             raise click.ClickException(str(error)) from error
         except ValueError as error:

@@ -34,6 +34,7 @@ def create(name: str, admin: bool, groups: str, password: bool, as_json: bool) -
             groups=wanted,
             now=desk.clock(),
         )
+        desk.note("user.create", name, is_admin=admin, groups=account.groups, password=password)
     tell(account, f"made: user {name}", as_json=as_json)
 
 
@@ -49,6 +50,7 @@ def password(name: str, remove: bool, as_json: bool) -> None:
     hashed = None if remove else _ask_for_password()
     with open_desk() as desk:
         account = desk.store.set_password_hash(name, hashed)
+        desk.note("user.password", name, removed=remove)
     tell(account, f"{'removed' if remove else 'set'}: password of {name}", as_json=as_json)
 
 

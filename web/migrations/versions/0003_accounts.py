@@ -12,6 +12,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+SEALED = "the audit log can only be added to"
+
 
 def _allocation() -> list[sa.Column[Any]]:
     return [
@@ -139,11 +141,33 @@ def _create_audit() -> None:
     )
     op.create_index("ix_audit_at", "audit", ["at"])
     op.create_index("ix_audit_actor_at", "audit", ["actor", "at"])
+    _seal_audit()
+
+
+def _seal_audit() -> None:
+    """What is in the audit log stays in it. (PostgreSQL's owner can still TRUNCATE or DROP it.)"""
+    if op.get_context().dialect.name == "sqlite":
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER audit_refuses_{verb.lower()} BEFORE {verb} ON audit "
+                f"BEGIN SELECT RAISE(ABORT, '{SEALED}'); END"
+            )
+        return
+    op.execute(
+        "CREATE FUNCTION audit_refuses() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{SEALED}'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_refuses BEFORE UPDATE OR DELETE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuses()"
+    )
 
 
 def downgrade() -> None:
     for table in ("audit", "usage_writers", "usage_hours", "limits", "users"):
         op.drop_table(table)
+    if op.get_context().dialect.name != "sqlite":
+        op.execute("DROP FUNCTION audit_refuses()")
     with op.batch_alter_table("instances") as instances:
         for column in _allocation():
             instances.drop_column(column.name)

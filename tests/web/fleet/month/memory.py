@@ -103,6 +103,9 @@ class MemoryStore:
     def confirm(self) -> None:
         pass
 
+    def confirm_stray(self, job_id: str, why: str, now: datetime) -> None:
+        pass
+
     def record_orphans(self, cluster: str, orphans: tuple[Orphan, ...]) -> None:
         self.orphans.now = orphans
 
@@ -113,7 +116,7 @@ class MemoryStore:
         self._tell(f"{instance.model} {instance.id}: intended")
         self._hook("after the intent")
 
-    def withdraw(self, instance_id: str) -> None:
+    def withdraw(self, instance_id: str, now: datetime) -> None:
         del self._live[instance_id]
         self.version += 1
 
