@@ -27,6 +27,13 @@ from web.fleet.store import InstanceStore
 from web.health import Readiness
 from web.identity.authenticator import Authenticator
 from web.identity.store import KeyStore
+from web.limits.accounts import UsageAccounts
+from web.limits.board import RuleBoard
+from web.limits.counting import Counters
+from web.limits.gate import Gate
+from web.limits.limiting import Limiting, open_counters
+from web.limits.spending import Spending
+from web.limits.store import LimitStore
 from web.openai_proxy import headers
 from web.openai_proxy import routes as openai_routes
 from web.openai_proxy.attendance import Attendance
@@ -62,7 +69,10 @@ def create_app(settings: Settings) -> Flask:
     outlook = Outlook(database, store, OrderStore(database), catalog, secrets, clock, POLICY)
     authenticator = Authenticator(KeyStore(database, secrets), clock)
     desk = CallbackDesk(store, secrets, clock, settings.max_num_historic_records)
-    readiness = Readiness(database, store, catalog, clock, settings.min_update_interval_s)
+    counters = open_counters(settings)
+    readiness = Readiness(
+        database, store, catalog, clock, settings.min_update_interval_s, counters.state
+    )
 
     app = Flask(__name__, static_folder=None)
     # A path is ours or it is not: no redirect to a cleaner spelling, clients would drop the body.
@@ -76,7 +86,7 @@ def create_app(settings: Settings) -> Flask:
     _add_health(app, readiness)
     _add_request_ids(app)
     _add_error_handlers(app)
-    _add_data_path(app, settings, database, clock, store, outlook, authenticator)
+    _add_data_path(app, settings, database, clock, store, outlook, authenticator, counters)
     return app
 
 
@@ -88,6 +98,7 @@ def _add_data_path(
     store: InstanceStore,
     outlook: Outlook,
     authenticator: Authenticator,
+    counters: Counters,
 ) -> None:
     """In front of Flask: the routes that reach an engine, and what keeps them informed."""
     pool = EnginePool(
@@ -101,22 +112,40 @@ def _add_data_path(
     demand = DemandNotebook(DemandStore(database), clock)
     book = ResponseBook(ResponseStore(database), clock)
     ledger = Ledger(UsageStore(database), clock)
+    limiting = _limiting(settings, database, clock, counters, standing)
     forwarder = Forwarder(
         pool,
         standing,
         outlook,
         demand,
         book,
+        limiting.gate,
         ledger.record,
         clock,
-        settings.max_concurrent_requests,
+        max_concurrent=settings.max_concurrent_requests,
     )
     room = WaitingRoom(forwarder, outlook, settings.max_held_requests, settings.max_wait_s)
     app.wsgi_app = DataPath(  # type: ignore[method-assign]
         app.wsgi_app, authenticator, forwarder, room, settings.max_request_body_mb
     )
     attendance = Attendance(store, outlook, standing, pool, answers_with_a_token)
-    app.extensions["kscope"] = Background(outlook, demand, authenticator, attendance, book, ledger)
+    app.extensions["kscope"] = Background(
+        outlook, demand, authenticator, attendance, book, ledger, limiting
+    )
+
+
+def _limiting(
+    settings: Settings,
+    database: Database,
+    clock: Callable[[], datetime],
+    counters: Counters,
+    standing: Standing,
+) -> Limiting:
+    usage = UsageStore(Database(settings.database_url, durable=False))
+    spending = Spending(UsageAccounts(usage, Aside()), clock)
+    board = RuleBoard(LimitStore(database), spending)
+    gate = Gate(board, counters, spending, standing, settings.web_concurrency)
+    return Limiting(gate, board, counters)
 
 
 def _add_usage(

@@ -9,6 +9,7 @@ from web.demand.notebook import DemandNotebook
 from web.fleet.outlook import INTERVAL_S as OUTLOOK_INTERVAL_S
 from web.fleet.outlook import Outlook
 from web.identity.authenticator import Authenticator
+from web.limits.limiting import Limiting
 from web.openai_proxy.attendance import INTERVAL_S as ATTENDANCE_INTERVAL_S
 from web.openai_proxy.attendance import Attendance
 from web.responses.book import FLUSH_INTERVAL_S as BOOK_INTERVAL_S
@@ -29,17 +30,21 @@ class Background:
     attendance: Attendance
     book: ResponseBook
     ledger: Ledger
+    limiting: Limiting
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        """The first outlook is there before the first request; the rest runs beside them."""
+        """The first outlook and the limits are there before the first request; the rest runs
+        beside them."""
         self.outlook.refresh()
+        self.limiting.board.refresh()
         for interval_s, action in (
             (OUTLOOK_INTERVAL_S, self.outlook.refresh),
             (ATTENDANCE_INTERVAL_S, self.attendance.refresh),
             (BOOK_INTERVAL_S, self.book.flush),
             (LEDGER_INTERVAL_S, self.ledger.flush),
             (LAST_USED_INTERVAL_S, self.authenticator.write_last_used),
+            *self.limiting.jobs,
         ):
             threading.Thread(
                 target=every, args=(interval_s, action, self._stop), daemon=True

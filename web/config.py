@@ -12,6 +12,7 @@ from typing import Any
 
 from web.config_login import LoginSettings, login_faults
 from web.config_values import (
+    COUNTERS,
     DATABASE,
     HOST,
     HTTP_URL,
@@ -151,6 +152,10 @@ class Settings(LoginSettings):
         "Telemetry records kept per instance."))
     api_key_ttl_days: int = field(metadata=env("API_KEY_TTL_DAYS", whole(1, 3650), "90",
         "Life of a new key, in days."))
+    ratelimit_storage_uri: str = field(repr=False, metadata=env(
+        "RATELIMIT_STORAGE_URI", COUNTERS, "memory://",
+        "Where requests and tokens are counted for limits; several processes need a redis:// URL.",
+        secret=True))
     log_level: LogLevel = field(metadata=env("LOG_LEVEL", choice(LogLevel), "info",
         "Least level that is logged: debug, info, warning or error."))
     log_format: LogFormat = field(metadata=env("LOG_FORMAT", choice(LogFormat), "auto",

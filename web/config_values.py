@@ -103,6 +103,18 @@ def _database_url(text: str) -> str:
     return f"postgresql+psycopg://{rest}"
 
 
+def _counters_url(text: str) -> str:
+    """`memory://`, or a Redis with a host; its user and password may stand in it."""
+    if text == "memory://":
+        return text
+    parts = urlsplit(text)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.port == 0:
+        raise ValueError(text)
+    if parts.fragment or not re.fullmatch(r"(/[0-9]{0,3})?", parts.path):
+        raise ValueError(text)
+    return text
+
+
 HOST = Kind(_matching(_HOST), "a host name or an address", "login1.cluster.example")
 SLURM_WORD = Kind(_matching(_SLURM_WORD), "a name that Slurm knows", "gpu")
 USER = Kind(_matching(_USER), "a user name", "llm")
@@ -111,6 +123,8 @@ HTTP_URL = Kind(_http_url, "an http:// or https:// URL with no user, query or fr
                 "https://llm.cluster.example")  # fmt: skip
 DATABASE = Kind(_database_url, "a sqlite:/// or postgresql:// URL",
                 "postgresql://kscope@db.cluster.example/kscope")  # fmt: skip
+COUNTERS = Kind(_counters_url, "memory:// or a redis:// or rediss:// URL",
+                "redis://redis.cluster.example:6379/0")  # fmt: skip
 
 
 Values = Mapping[str, Any]

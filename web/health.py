@@ -29,12 +29,15 @@ class Readiness:
         catalog: CatalogFile,
         clock: Callable[[], datetime],
         look_interval_s: float,
+        limits: Callable[[], str] = lambda: "not counted",
     ) -> None:
+        """`limits` says how they are counted; however that is, requests are answered."""
         self._database = database
         self._store = store
         self._catalog = catalog
         self._clock = clock
         self._look_interval_s = look_interval_s
+        self._limits = limits
 
     def parts(self) -> dict[str, Part]:
         """Part of the gateway -> how it is. A catalog kept from before its fault still serves."""
@@ -46,6 +49,7 @@ class Readiness:
                 "catalog": Part(
                     not self._catalog.faults, "; ".join(self._catalog.faults) or "valid"
                 ),
+                "limits": Part(True, self._limits()),
             }
         except StorageError as error:
             return {"database": Part(False, f"the database does not answer: {why(error)}")}

@@ -21,6 +21,9 @@ from web.catalog.file import CatalogFile
 from web.catalog.loader import CatalogError
 from web.config import ConfigError, Settings
 from web.database import Database
+from web.limits.limiting import check_counters
+from web.identity.account_store import AccountStore
+from web.identity.directory.opening import open_directory
 from web.logs import configure_logging
 from web.secrets import Secrets, SecretsError
 
@@ -135,8 +138,10 @@ def _prepare(settings: Settings) -> None:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     CatalogFile.for_settings(settings).current()
     Secrets(settings.data_dir)
+    check_counters(settings)
     database = Database(settings.database_url)
     database.migrate()
+    open_directory(settings, AccountStore(database), database.clock())
     database.close()
 
 

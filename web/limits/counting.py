@@ -58,6 +58,7 @@ class Lease:
     estimate: int  # tokens held for it
     at_s: float  # by the clock of its counters
     rooms: Rooms = field(default=NO_ROOMS)
+    is_shared: bool = False  # other processes know of it
 
 
 class Refused(Exception):

@@ -66,16 +66,20 @@ class RedisCounters:
         rooms = NO_ROOMS
         for rule, room in zip(rules, told[1], strict=True):
             rooms = _tightened(rooms, rule.limits, room)
-        lease = self._leases[id_] = Lease(id_, rules, estimate, 0.0, rooms)
+        lease = self._leases[id_] = Lease(id_, rules, estimate, 0.0, rooms, is_shared=True)
         return lease
 
     def settle(self, lease: Lease, tokens: int, *, refund: bool = False) -> None:
-        # First of all: what is not in here any more runs out by itself.
-        self._leases.pop(lease.id, None)
+        # First of all: what is forgotten here runs out there.
+        self.forget(lease)
         counts = [int(rule.limits.tokens_per_minute is not None) for rule in lease.rules]
         told = -1 if refund else tokens
         fixed = [lease.id, lease.estimate, told, self._window_ms]
         self._settle(keys=_keys(lease.rules), args=[*fixed, *counts])
+
+    def forget(self, lease: Lease) -> None:
+        """Let it run out."""
+        self._leases.pop(lease.id, None)
 
     def beat(self) -> None:
         self.renew(revive=False)

@@ -47,7 +47,7 @@ def error_body(error: GatewayError, dialect: Dialect = Dialect.OPENAI) -> bytes:
 
 
 def error_headers(error: GatewayError) -> dict[str, str]:
-    headers = {"Content-Type": JSON}
+    headers = {"Content-Type": JSON, **error.headers}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     if error.should_retry is not None:

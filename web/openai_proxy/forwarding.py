@@ -7,7 +7,7 @@ Forwarder.forward      the answer, or the GatewayError that says why there is no
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from web.catalog.deployment import Deployment
@@ -17,6 +17,7 @@ from web.errors import (
     ModelNotFound,
     ModelStarting,
     NotRoutable,
+    Overloaded,
     ResponseNotFound,
 )
 from web.fleet import routing
@@ -24,7 +25,9 @@ from web.fleet.outlook import Outlook
 from web.fleet.routing import Snapshot, Target, choose
 from web.identity.keys import Principal
 from web.identity.permissions import may_use
+from web.limits.gate import UNMETERED, Gate, Permit, Unmetered
 from web.openai_proxy import headers
+from web.openai_proxy.asking import affinity_of, request_to
 from web.openai_proxy.cold import cold_error
 from web.openai_proxy.failing import OVERLOADED_RETRY_S, overloaded, told_to_client
 from web.openai_proxy.inquiry import Answer, Inquiry, Outcome, Recorder, served
@@ -34,6 +37,7 @@ from web.openai_proxy.table import Body, Dialect
 from web.openai_proxy.upstream import EngineFailed, EnginePool, Exchange
 from web.openai_proxy.usage import tap_for
 from web.responses.book import ResponseBook, response_id_in
+from web.usage.counting import tokens_of
 
 EVENT_STREAM = "text/event-stream"
 QUOTES_REQUEST = (400, 422)
@@ -49,8 +53,10 @@ class Forwarder:
         outlook: Outlook,
         demand: DemandNotebook,
         book: ResponseBook,
+        gate: Gate,
         record: Recorder,
         clock: Callable[[], datetime],
+        *,
         max_concurrent: int,
     ) -> None:
         self._pool = pool
@@ -58,6 +64,7 @@ class Forwarder:
         self._outlook = outlook
         self._demand = demand
         self._book = book
+        self._gate = gate
         self._record = record
         self._clock = clock
         self._max_concurrent = max_concurrent
@@ -68,11 +75,22 @@ class Forwarder:
         """An instance's answer, whatever its status; raises a `GatewayError` if none answers."""
         model = inquiry.payload.model
         route = permitted_route(self._outlook.snapshot, inquiry.principal, model)
-        target = self._choose(route, inquiry, excluded=())
+        try:
+            target = self._choose(route, inquiry, excluded=())
+        except Overloaded:
+            self._gate.turned_away(inquiry.principal, route)
+            raise
         if target is None:
             self._demand.note_cold(route.deployment.name)
             raise cold_error(model, route.status, self._clock())
-        return self.forward_to(target, route, inquiry)
+        permit = self._gate.admit(inquiry.principal, route, inquiry.payload.length)
+        try:
+            if permit.was_waited_for:
+                target = self._choose(route, inquiry, excluded=()) or target
+            return self.forward_to(target, route, inquiry, permit)
+        except BaseException as error:
+            permit.abandon(error)
+            raise
 
     def forward_kept(self, response_id: str, inquiry: Inquiry) -> Answer:
         """What the instance that made a response says of it, to the user who asked for it."""
@@ -88,12 +106,18 @@ class Forwarder:
                     return self.forward_to(target, route, inquiry)
         raise ResponseNotFound(response_id)
 
-    def forward_to(self, target: Target, route: routing.Route, inquiry: Inquiry) -> Answer:
+    def forward_to(
+        self,
+        target: Target,
+        route: routing.Route,
+        inquiry: Inquiry,
+        permit: Permit | Unmetered = UNMETERED,
+    ) -> Answer:
         """The answer of `target`, or of another instance where asking again is safe."""
         self._demand.note_warm(route.deployment.name)
         inquiry.payload.prepare(route.deployment.name, ask_for_usage=inquiry.route.asks_for_usage)
         try:
-            return self._ask(target, route.deployment, inquiry)
+            return self._ask(target, route.deployment, inquiry, permit)
         except EngineFailed as failure:
             log.warning("instance %s: %s", target.instance_id, failure)
             if not failure.resendable or not self._standing.may_retry():
@@ -102,7 +126,7 @@ class Forwarder:
         if inquiry.route.body is not Body.NONE:
             other = self._choose(route, inquiry, excluded={target.instance_id}) or target
         try:
-            return self._ask(other, route.deployment, inquiry, fresh=True)
+            return self._ask(other, route.deployment, inquiry, permit, fresh=True)
         except EngineFailed as failure:
             log.warning("instance %s, second try: %s", other.instance_id, failure)
             raise self._failed(failure, other, route.deployment, inquiry) from None
@@ -128,7 +152,7 @@ class Forwarder:
             standing.load,
             excluded=standing.ejected.union(excluded) if excluded else standing.ejected,
             cap=route.deployment.max_requests,
-            affinity=_affinity(route.deployment, inquiry),
+            affinity=affinity_of(route.deployment, inquiry),
             until=time.time() + route.deployment.drain_timeout_s,
         )
         if target is None and not excluded:
@@ -147,7 +171,13 @@ class Forwarder:
         return overloaded(model)
 
     def _ask(
-        self, target: Target, deployment: Deployment, inquiry: Inquiry, *, fresh: bool = False
+        self,
+        target: Target,
+        deployment: Deployment,
+        inquiry: Inquiry,
+        permit: Permit | Unmetered,
+        *,
+        fresh: bool = False,
     ) -> Answer:
         sent_at = time.perf_counter()
         self._standing.begin(target.instance_id)
@@ -155,7 +185,7 @@ class Forwarder:
         try:
             exchange = self._pool.open(target.netloc, fresh=fresh)
             exchange.watch(inquiry.client)
-            exchange.send(_request(target, inquiry))
+            exchange.send(request_to(target, inquiry))
             status, told = exchange.read_head(self._pool.limits)
             is_stream = exchange.header("content-type").startswith(EVENT_STREAM)
             if not is_stream:
@@ -169,15 +199,16 @@ class Forwarder:
             # The engine's words may quote what only we have added: ask as the client asked.
             self._abandon(target, exchange, None)
             inquiry.payload.as_received()
-            return self._ask(target, deployment, inquiry)
+            return self._ask(target, deployment, inquiry, permit)
         overhead_s = sent_at - inquiry.received_at
         shown = [
             *headers.to_client(told),
             ("x-request-id", inquiry.request_id),
             ("x-kscope-instance", target.instance_id),
             ("x-kscope-overhead-ms", f"{overhead_s * 1000:.2f}"),
+            *permit.headers(),
         ]
-        relay = self._relay(target, deployment, inquiry, exchange, is_stream)
+        relay = self._relay(target, deployment, inquiry, permit, exchange, is_stream)
         return Answer(status, shown, relay)
 
     def _abandon(
@@ -198,6 +229,7 @@ class Forwarder:
         target: Target,
         deployment: Deployment,
         inquiry: Inquiry,
+        permit: Permit | Unmetered,
         exchange: Exchange,
         is_stream: bool,
     ) -> Relay:
@@ -220,7 +252,9 @@ class Forwarder:
             became = Outcome.WHOLE if whole else outcome
             if not whole:
                 tap.end()  # the engine may have told its usage before the client left
-            self._record(served(inquiry, deployment, exchange.status, became, tap))
+            done = served(inquiry, deployment, exchange.status, became, tap)
+            permit.close(tokens_of(done).total)
+            self._record(done)
 
         def on_begin(beginning: bytes) -> None:
             if response_id := response_id_in(beginning):
@@ -243,30 +277,3 @@ def permitted_route(snapshot: Snapshot, principal: Principal, model: str) -> rou
     if route is None or not may_use(principal, route.deployment):
         raise ModelNotFound(model)
     return route
-
-
-def _request(target: Target, inquiry: Inquiry) -> Iterator[bytes]:
-    """The request's bytes; head and first chunk together, so that a small one is one packet."""
-    head = headers.to_engine(
-        inquiry.route.method,
-        inquiry.route.engine_path,
-        target.netloc,
-        target.engine_key,
-        inquiry.request_id,
-        inquiry.passed,
-        inquiry.payload.length,
-    )
-    chunks = inquiry.payload.chunks()
-    yield head + next(chunks, b"")
-    yield from chunks
-
-
-def _affinity(deployment: Deployment, inquiry: Inquiry) -> bytes | None:
-    """What is to lead to the same instance again, if the model's entry asks for that."""
-    match deployment.affinity:
-        case "session":
-            return inquiry.session
-        case "prefix":
-            return inquiry.payload.prefix()
-        case _:
-            return None
