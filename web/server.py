@@ -21,9 +21,9 @@ from web.catalog.file import CatalogFile
 from web.catalog.loader import CatalogError
 from web.config import ConfigError, Settings
 from web.database import Database
-from web.limits.limiting import check_counters
 from web.identity.account_store import AccountStore
 from web.identity.directory.opening import open_directory
+from web.limits.limiting import check_counters
 from web.logs import configure_logging
 from web.secrets import Secrets, SecretsError
 

@@ -1,14 +1,17 @@
 """The fleet process put together: the only place where the gateway opens a cluster."""
 
+import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
+from functools import partial
 
 from slurm.cluster import Cluster, SlurmCluster
 from slurm.local import LocalCluster
 from slurm.shell import LocalShell
 from web.catalog.file import CatalogFile
-from web.config import ClusterKind, Settings
+from web.config import ClusterKind, ConfigError, Settings
 from web.database import Database
 from web.demand.store import DemandStore
 from web.fleet.launch import SpecWriter
@@ -17,11 +20,18 @@ from web.fleet.probing import Prober
 from web.fleet.reconciler import Reconciler
 from web.fleet.store import FleetStore
 from web.fleet.ticker import LOCK_LIFE_S, Ticker, holder_name, run
+from web.identity.account_store import AccountStore
+from web.identity.directory.opening import open_directory
+from web.identity.sync import Sync
+from web.identity.sync import run as sync_until_stopped
+from web.identity.sync_store import SyncStore
 from web.lock.store import FleetLock
 from web.logs import configure_logging
 from web.secrets import Secrets
 
 STOP_S = 5.0
+
+log = logging.getLogger(__name__)
 
 
 def open_cluster(settings: Settings) -> Cluster:
@@ -44,8 +54,11 @@ def open_cluster(settings: Settings) -> Cluster:
     return SlurmCluster(shell, name=settings.ssh_host)
 
 
-def build(settings: Settings, cluster: Cluster, policy: Policy) -> tuple[Ticker, Prober]:
-    """What ticks, and what asks suspected instances for a token beside it."""
+def build(
+    settings: Settings, cluster: Cluster, policy: Policy
+) -> tuple[Ticker, list[Callable[[threading.Event], None]]]:
+    """What ticks, and what runs beside it until an event is set: it asks suspected instances for a
+    token, and the directory for users who are gone."""
     database = Database(settings.database_url)
     clock = database.clock()
     lock = FleetLock(database, holder_name(), LOCK_LIFE_S)
@@ -61,7 +74,22 @@ def build(settings: Settings, cluster: Cluster, policy: Policy) -> tuple[Ticker,
         policy,
         prober.results,
     )
-    return Ticker(database, lock, reconciler, clock, settings.min_update_interval_s), prober
+    ticker = Ticker(database, lock, reconciler, clock, settings.min_update_interval_s)
+    return ticker, [prober.run, _sync(settings, database, lock)]
+
+
+def _sync(
+    settings: Settings, database: Database, lock: FleetLock
+) -> Callable[[threading.Event], None]:
+    clock = database.clock()
+    try:
+        directory = open_directory(settings, AccountStore(database), clock)
+    except ConfigError as error:
+        # The parent has refused to start so; what broke later must not keep the fleet from acting.
+        log.error("nobody is asked which users are gone: %s", error)  # noqa: TRY400
+        return lambda _: None
+    sync = Sync(directory, SyncStore(database, lock.check), clock, lock.holder)
+    return partial(sync_until_stopped, sync, lambda: lock.epoch is not None)
 
 
 def main(policy: Policy | None = None) -> None:
@@ -74,11 +102,13 @@ def main(policy: Policy | None = None) -> None:
         signal.signal(number, lambda *_: stop.set())
     cluster = open_cluster(settings)
     try:
-        ticker, prober = build(settings, cluster, policy)
-        beside = threading.Thread(target=prober.run, args=(stop,), name="prober", daemon=True)
-        beside.start()
+        ticker, companions = build(settings, cluster, policy)
+        beside = [threading.Thread(target=each, args=(stop,), daemon=True) for each in companions]
+        for thread in beside:
+            thread.start()
         run(ticker, stop)
-        beside.join(STOP_S)
+        for thread in beside:
+            thread.join(STOP_S)
     finally:
         cluster.close()
 

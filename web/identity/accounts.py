@@ -50,7 +50,7 @@ class Account:
     # An administrator's name, `cli:<login name>`, or DIRECTORY; empty when not disabled.
     disabled_by: str
     last_login_at: datetime | None
-    # When its directory last vouched for it.
+    # When its directory last answered for it, by a login or a sync.
     synced_at: datetime | None
 
     @property

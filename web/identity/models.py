@@ -42,5 +42,5 @@ class UserRow(Base):
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disabled_by: Mapped[str] = mapped_column(String(255), default="")
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # When the directory last vouched for the user.
+    # When the directory last answered for the user, by a login or a sync.
     synced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -7,15 +7,15 @@ that does not answer, nor by one that has suddenly lost a good part of all users
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from web.audit.recorder import Recorder
 from web.database import StorageError, why
-from web.identity.accounts import DIRECTORY, Source
+from web.identity.accounts import Source
 from web.identity.directory import Denial, Directory, DirectoryUnavailable, Vouched
 from web.identity.sync_store import Asked, SyncStore
+from web.lock.store import LostLock
 
 INTERVAL = timedelta(hours=1)
 WAKE_S = 60.0
@@ -44,13 +44,14 @@ class Sync:
         self,
         directory: Directory,
         store: SyncStore,
-        recorder: Recorder,
         clock: Callable[[], datetime],
+        origin: str,
     ) -> None:
+        """origin: this host, for the audit log."""
         self._directory = directory
         self._store = store
-        self._recorder = recorder
         self._clock = clock
+        self._origin = origin
 
     @property
     def is_needed(self) -> bool:
@@ -63,7 +64,7 @@ class Sync:
         asked = self._store.to_ask(self._directory.source, now)
         return any(each.synced_at is None or now - each.synced_at >= INTERVAL for each in asked)
 
-    def once(self, *, believe_all: bool = False, origin: str = "") -> Synced:
+    def once(self, *, believe_all: bool = False) -> Synced:
         """Ask about everybody. Raises DirectoryUnavailable, TooManyGone unless `believe_all`."""
         source, now = self._directory.source, self._clock()
         accounts = self._store.to_ask(source, now)
@@ -75,10 +76,8 @@ class Sync:
         gone = [n for n, a in answers.items() if a in (Denial.UNKNOWN, Denial.DISABLED)]
         if not believe_all:
             _believe(accounts, gone)
-        disabled, enabled = self._store.note(source, vouched, gone, now)
+        disabled, enabled = self._store.note(source, vouched, gone, now, self._origin)
         self._store.note_asked(source, list(answers), now)
-        for name, action in _changes(disabled, enabled):
-            self._recorder.record(DIRECTORY, origin, action, name, {}, now)
         unclear = tuple(name for name, answer in answers.items() if answer is Denial.AMBIGUOUS)
         return Synced(len(accounts), tuple(disabled), tuple(enabled), unclear)
 
@@ -93,11 +92,6 @@ def _believe(accounts: list[Asked], gone: list[str]) -> None:
         )
 
 
-def _changes(disabled: list[str], enabled: list[str]) -> Iterator[tuple[str, str]]:
-    yield from ((name, "user.disable") for name in disabled)
-    yield from ((name, "user.enable") for name in enabled)
-
-
 def run(sync: Sync, leads: Callable[[], bool], stop: threading.Event) -> None:
     """Sync when it is due, until `stop` is set. A failure is told, and tried again later."""
     if not sync.is_needed:
@@ -108,6 +102,8 @@ def run(sync: Sync, leads: Callable[[], bool], stop: threading.Event) -> None:
                 _tell(sync.once())
         except DirectoryUnavailable as error:
             log.warning("nobody was disabled or enabled by the directory: %s", error)
+        except LostLock as lost:
+            log.warning("the sync with the directory was not finished: %s", lost)
         except StorageError as error:
             log.warning("no sync with the directory without the database: %s", why(error))
         except Exception:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, auto
+from enum import Enum
 
 from sqlalchemy import ColumnElement, Select, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from web.audit.store import add_entry
 from web.database import Database, bump
 from web.identity.account_store import TOPIC
 from web.identity.accounts import DIRECTORY, Source
@@ -56,10 +57,12 @@ class SyncStore:
         vouched: Mapping[str, frozenset[str] | None],
         gone: Collection[str],
         now: datetime,
+        origin: str,
     ) -> tuple[list[str], list[str]]:
         """(names disabled, names enabled) by what the directory answered just now.
 
-        vouched: name -> groups; None: it knows nothing of groups.
+        vouched: name -> groups; None: it knows nothing of groups. origin: where it was asked, for
+        the audit log, which has each of them.
         """
         disabled: list[str] = []
         enabled: list[str] = []
@@ -73,10 +76,12 @@ class SyncStore:
                 with self._database.write() as session:
                     bump(session, TOPIC)
                     self._allowed(session)
-                    for row in session.scalars(_rows(source, changed).with_for_update()):
+                    for row in session.scalars(_rows(source, changed).with_for_update()).all():
                         change = _change(row, vouched, now)
                         disabled += [row.name] if change is _Change.DISABLED else []
                         enabled += [row.name] if change is _Change.ENABLED else []
+                        if change is not None:
+                            add_entry(session, DIRECTORY, origin, change.value, row.name, {}, now)
         return disabled, enabled
 
     def note_asked(self, source: Source, names: Collection[str], now: datetime) -> None:
@@ -88,9 +93,11 @@ class SyncStore:
 
 
 class _Change(Enum):
-    DISABLED = auto()
-    ENABLED = auto()
-    GROUPS = auto()
+    """By what the audit log calls it."""
+
+    DISABLED = "user.disable"
+    ENABLED = "user.enable"
+    GROUPS = "user.groups"
 
 
 def _change(
