@@ -13,10 +13,12 @@ branch_labels = None
 depends_on = None
 
 
-# Rows of before get these values; the models name no default of the database's own.
+# Rows of before get these values; the models name no default of the database's own. All are plain
+# texts: for an expression, such as false(), SQLite's table would be made anew and the old one
+# dropped, and all telemetry with it.
 def _new_columns() -> list[sa.Column[Any]]:
     return [
-        sa.Column("terminal", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("terminal", sa.Boolean(), nullable=False, server_default="0"),
         sa.Column("fingerprint", sa.String(length=16), nullable=False, server_default=""),
         sa.Column("gpus", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("tokens", sa.BigInteger(), nullable=True),
