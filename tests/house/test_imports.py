@@ -21,6 +21,8 @@ LAWS = {
     "apscheduler": ("web/fleet/ticker.py",),
     "sqlalchemy": STORAGE,
     "alembic": STORAGE,
+    "ldap3": ("web/identity/directory/ldap_wire.py",),
+    "passlib": ("web/identity/directory/htpasswd.py",),
     "flask": ("web/app.py", "web/*/routes.py", "web/portal/**"),
 }
 

@@ -18,7 +18,9 @@ from web.identity.sync_store import Asked, SyncStore
 from web.lock.store import LostLock
 
 INTERVAL = timedelta(hours=1)
-WAKE_S = 60.0
+WAKE_S = 10.0
+# After a failure; each try of a directory that is away takes seconds and a line in the log.
+RETRY_S = 60.0
 # A directory that lost so many at once is taken for a fault of it, or of its settings.
 MOST_GONE_SHARE = 0.25
 MOST_GONE_LEAST = 10
@@ -60,9 +62,7 @@ class Sync:
 
     def is_due(self) -> bool:
         """Whether anybody was last asked about an hour ago."""
-        now = self._clock()
-        asked = self._store.to_ask(self._directory.source, now)
-        return any(each.synced_at is None or now - each.synced_at >= INTERVAL for each in asked)
+        return self._store.is_due(self._directory.source, self._clock(), INTERVAL)
 
     def once(self, *, believe_all: bool = False) -> Synced:
         """Ask about everybody. Raises DirectoryUnavailable, TooManyGone unless `believe_all`."""
@@ -96,10 +96,13 @@ def run(sync: Sync, leads: Callable[[], bool], stop: threading.Event) -> None:
     """Sync when it is due, until `stop` is set. A failure is told, and tried again later."""
     if not sync.is_needed:
         return
-    while not stop.wait(WAKE_S):
+    pause_s = WAKE_S
+    while not stop.wait(pause_s):
+        pause_s = RETRY_S
         try:
             if leads() and sync.is_due():
                 _tell(sync.once())
+            pause_s = WAKE_S
         except DirectoryUnavailable as error:
             log.warning("nobody was disabled or enabled by the directory: %s", error)
         except LostLock as lost:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy import ColumnElement, Select, exists, or_, select, update
@@ -23,7 +23,6 @@ class Asked:
 
     name: str
     is_disabled: bool
-    synced_at: datetime | None
 
 
 class SyncStore:
@@ -38,18 +37,17 @@ class SyncStore:
 
     def to_ask(self, source: Source, now: datetime) -> list[Asked]:
         """The source's accounts that own a usable key. Those that a person disabled stay so."""
-        usable = exists().where(
-            KeyRow.user == UserRow.name, KeyRow.revoked_at.is_(None), KeyRow.expires_at > now
-        )
-        query = (
-            select(UserRow.name, UserRow.disabled_at, UserRow.synced_at)
-            .where(*_asked_about(source), usable)
-            .order_by(UserRow.name)
-        )
+        query = select(UserRow.name, UserRow.disabled_at).order_by(UserRow.name)
         with self._database.read() as session:
-            return [
-                Asked(name, at is not None, synced) for name, at, synced in session.execute(query)
-            ]
+            found = session.execute(query.where(*_to_ask(source, now)))
+            return [Asked(name, at is not None) for name, at in found]
+
+    def is_due(self, source: Source, now: datetime, interval: timedelta) -> bool:
+        """Whether anybody of them was last asked about so long ago."""
+        old = or_(UserRow.synced_at.is_(None), UserRow.synced_at <= now - interval)
+        query = select(UserRow.name).where(*_to_ask(source, now), old).limit(1)
+        with self._database.read() as session:
+            return session.execute(query).first() is not None
 
     def note(
         self,
@@ -116,6 +114,13 @@ def _change(
     if was_disabled:
         return _Change.ENABLED
     return _Change.GROUPS if row.groups != before else None
+
+
+def _to_ask(source: Source, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    usable = exists().where(
+        KeyRow.user == UserRow.name, KeyRow.revoked_at.is_(None), KeyRow.expires_at > now
+    )
+    return *_asked_about(source), usable
 
 
 def _asked_about(source: Source) -> tuple[ColumnElement[bool], ...]:

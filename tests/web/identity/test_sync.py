@@ -201,6 +201,7 @@ def test_only_the_leader_asks_and_goes_on_after_failures(
     world: SyncWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync_module, "WAKE_S", 0.01)
+    monkeypatch.setattr(sync_module, "RETRY_S", 0.01)
     keys = world.has("alice")
     world.loses("alice")
     world.scripted.is_away = True

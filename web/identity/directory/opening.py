@@ -1,15 +1,18 @@
-"""The directory that the settings ask for."""
+"""The directory that the settings ask for, and the login over it."""
 
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from web.audit.recorder import Recorder
 from web.config import ConfigError, Settings
 from web.config_login import LoginKind
 from web.identity.account_store import AccountStore
 from web.identity.directory import Beside, Directory, DirectoryUnavailable, at_once
 from web.identity.directory.local import LocalDirectory
 from web.identity.directory.password_file import read_password
+from web.identity.login import Login
+from web.identity.throttle import Throttle
 
 
 def open_directory(
@@ -31,6 +34,19 @@ def open_directory(
              f"pip install 'kscope-gateway[{extra}]'",)
         ) from error  # fmt: skip
     return LocalDirectory(accounts, beside)
+
+
+def open_login(
+    settings: Settings,
+    accounts: AccountStore,
+    recorder: Recorder,
+    clock: Callable[[], datetime],
+    beside: Beside,
+) -> Login:
+    """One for each process that lets people in. Raises ConfigError."""
+    directory = open_directory(settings, accounts, clock, beside)
+    local = LocalDirectory(accounts, beside)
+    return Login(directory, local, accounts, Throttle(), recorder, clock)
 
 
 def _ldap(settings: Settings, clock: Callable[[], datetime]) -> Directory:
