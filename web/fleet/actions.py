@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from slurm.jobs import Job
+from web.fleet.allocation import Run
 from web.fleet.states import EndReason, InstanceState
 
 
@@ -68,6 +69,8 @@ class End:
     state: InstanceState
     reason: EndReason
     detail: str = ""
+    # What Slurm told of the job's last run, or what is assumed of it.
+    run: Run = field(default=Run(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from web.fleet.actions import Cancel, Drain, End, Note, NoteMissing, Suspect, Trust
+from web.fleet.allocation import last_run, released, with_job, with_run
 from web.fleet.observation import state_after
 from web.fleet.states import MOVES, Instance, InstanceState
 
@@ -50,7 +51,7 @@ def moved(instance: Instance, state: InstanceState, now: datetime) -> Instance:
     elif state is S.PENDING:
         changed = replace(changed, node=None, port=None, running_since=None)
     if state.is_over:
-        changed = replace(changed, ended_at=now)
+        changed = released(replace(changed, ended_at=now), now)
     return changed
 
 
@@ -71,9 +72,9 @@ def _changed(
             return _draining(deed, instance, now)
         case Cancel():
             return _stopping(deed, instance, now)
-        case End(_, state, reason, detail):
+        case End(_, state, reason, detail, run):
             explained = replace(instance, end_reason=reason, detail=detail or instance.detail)
-            return moved(explained, state, now)
+            return with_run(moved(explained, state, now), run)
         case Suspect(_, detail):
             _must_be(S.READY, instance)
             return moved(replace(instance, detail=detail), S.UNREADY, now)
@@ -113,12 +114,12 @@ def _must_be(state: InstanceState, instance: Instance) -> None:
 def _noted(deed: Note, instance: Instance, now: datetime) -> Instance:
     job = deed.job
     if instance.state.is_over:
-        return instance
+        return with_run(instance, last_run(job)) if job.state.is_over else instance
     waits = job.state.is_waiting
     after_it = moved(instance, state_after(instance, job, deed.looked_at), now)
     check_move(instance, after_it)
     return replace(
-        after_it,
+        with_job(after_it, job),
         job_id=instance.job_id or job.job_id,
         slurm_state=job.state.name,
         slurm_reason=job.reason,

@@ -11,6 +11,7 @@ from datetime import datetime
 from slurm.jobs import Job, JobState
 from slurm.script import instance_id_of
 from web.fleet.actions import Action, CancelJob, End, Note, NoteMissing
+from web.fleet.allocation import last_run, vanished_run, with_run
 from web.fleet.policy import Policy
 from web.fleet.states import NOT_OURS, EndReason, Instance, InstanceState, final_state
 
@@ -60,7 +61,7 @@ def _observe_one(
 ) -> list[Action]:
     jobs = listing.jobs
     if instance.state.is_over:
-        return [CancelJob(job.job_id, instance.id) for job in jobs if not job.state.is_over]
+        return _after_the_end(instance, listing)
     job = _own_job(instance, jobs)
     if job is None:
         return _missing(instance, now, policy)
@@ -72,6 +73,15 @@ def _observe_one(
     if job.state.is_over:
         return [_end_of_job(instance, job), *twins]
     return [Note(instance.id, job, listing.looked_at), *twins]
+
+
+def _after_the_end(instance: Instance, listing: Listing) -> list[Action]:
+    """No job of its may live; and when its own ended, Slurm knows best."""
+    own, actions = _own_job(instance, listing.jobs), list[Action]()
+    if own is not None and own.state.is_over and with_run(instance, last_run(own)) != instance:
+        actions.append(Note(instance.id, own, listing.looked_at))
+    alive = (job for job in listing.jobs if not job.state.is_over)
+    return [*actions, *(CancelJob(job.job_id, instance.id) for job in alive)]
 
 
 def _own_job(instance: Instance, jobs: Iterable[Job]) -> Job | None:
@@ -94,17 +104,18 @@ def _missing(instance: Instance, now: datetime, policy: Policy) -> list[Action]:
 
 
 def _end_of_vanished(instance: Instance, now: datetime) -> End:
+    run = vanished_run(instance, now)
     if instance.state in (S.STOPPING, S.DRAINING):
         reason = instance.end_reason or EndReason.OPERATOR
-        return End(instance.id, final_state(instance.state, reason), reason, instance.detail)
+        return End(instance.id, final_state(instance.state, reason), reason, instance.detail, run)
     if instance.state is S.SUBMITTING:
         words = "Slurm gave no job id, and no job of this name ever appeared"
         return End(instance.id, S.FAILED, EndReason.REJECTED, words)
     if instance.walltime_end is not None and now >= instance.walltime_end:
         words = f"job {instance.job_id} reached its time limit"
-        return End(instance.id, S.FAILED, EndReason.WALLTIME, words)
+        return End(instance.id, S.FAILED, EndReason.WALLTIME, words, run)
     words = f"job {instance.job_id} is no longer known to Slurm and never said good-bye"
-    return End(instance.id, S.FAILED, EndReason.CANCELLED, words)
+    return End(instance.id, S.FAILED, EndReason.CANCELLED, words, run)
 
 
 def state_after(instance: Instance, job: Job, looked_at: datetime) -> InstanceState:
@@ -124,13 +135,13 @@ def state_after(instance: Instance, job: Job, looked_at: datetime) -> InstanceSt
 
 
 def _end_of_job(instance: Instance, job: Job) -> End:
-    known = instance.end_reason
+    known, run = instance.end_reason, last_run(job)
     if instance.state in (S.STOPPING, S.DRAINING) and known is not None:
         if instance.state is S.DRAINING and known in NOT_OURS:
             known = _END_REASONS.get(job.state, known)
-        return End(instance.id, final_state(instance.state, known), known, instance.detail)
+        return End(instance.id, final_state(instance.state, known), known, instance.detail, run)
     reason = _END_REASONS.get(job.state, EndReason.CRASHED)
     words = (
         instance.detail or f"Slurm ended job {job.job_id}: {job.state.name} {job.reason}".strip()
     )
-    return End(instance.id, S.FAILED, reason, words)
+    return End(instance.id, S.FAILED, reason, words, run)

@@ -80,9 +80,7 @@ def test_a_name_that_somebody_typed_can_be_anything(log, name):
     assert len(entry.subject) <= 255
 
 
-@pytest.mark.parametrize(
-    "statement", ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "DELETE FROM audit WHERE 1=1"]
-)  # fmt: skip
+@pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit"])
 def test_no_statement_changes_or_removes_what_is_written(database, log, statement):
     record(log)
 

@@ -212,6 +212,8 @@ class SmallSlurm:
         self.tell(f"job {job.job_id} of {job.instance_id} is requeued")
         self.on_end(job)
         job.restarts += 1
+        # As on 22.05 (tests/recordings: squeue-requeued): submitted anew at that moment.
+        job.submitted_at = self.timeline.now
         job.state, job.reason, job.node, job.started_at = J.PENDING, "BeginTime", None, None
         job.eligible_at = self.timeline.now + 120.0
         self.timeline.at(job.eligible_at, self.schedule)
