@@ -23,6 +23,7 @@ from tests.waiting import wait_until
 BASE = "dc=cluster,dc=example"
 PEOPLE, GROUPS = f"ou=people,{BASE}", f"ou=groups,{BASE}"
 READER, READER_PASSWORD = f"cn=reader,{BASE}", "the reader's own"
+ROOT_PASSWORD = "root-of-tests"
 Attributes = Mapping[str, str | Sequence[str]]
 
 # nsAccountLock and the Active Directory ones stand in no schema that OpenLDAP ships.
@@ -44,6 +45,8 @@ TLSCertificateFile {folder}/server.pem
 TLSCertificateKeyFile {folder}/server.pem
 database mdb
 suffix "{base}"
+rootdn "cn=root,{base}"
+rootpw {root_password}
 directory {folder}/data
 maxsize 268435456
 dbnosync
@@ -63,7 +66,8 @@ class Slapd:
         self.port, self.tls_port = free_port(), free_port()
         self.log_file = folder / "slapd.log"
         (folder / "data").mkdir()
-        (folder / "slapd.conf").write_text(CONFIG.format(folder=folder, base=BASE, reader=READER))
+        config = CONFIG.format(folder=folder, base=BASE, reader=READER, root_password=ROOT_PASSWORD)
+        (folder / "slapd.conf").write_text(config)
         self.ca_file = new_authority(folder, "ca")
         self.use_certificate("localhost", HOST)
         self.load((*STEMS, *entries))
@@ -81,6 +85,15 @@ class Slapd:
         ldif = "\n".join(_ldif(dn, attributes) for dn, attributes in entries)
         subprocess.run(
             [str(slapadd), "-q", "-f", f"{self._folder}/slapd.conf"],
+            input=ldif.encode(), check=True, capture_output=True,
+        )  # fmt: skip
+
+    def change(self, ldif: str) -> None:
+        """While it runs; see ldapmodify(1)."""
+        ldapmodify = need("ldapmodify", "ldap-utils")
+        url = f"ldap://{HOST}:{self.port}"
+        subprocess.run(
+            [str(ldapmodify), "-x", "-H", url, "-D", f"cn=root,{BASE}", "-w", ROOT_PASSWORD],
             input=ldif.encode(), check=True, capture_output=True,
         )  # fmt: skip
 
