@@ -21,10 +21,8 @@ from tests.waiting import wait_until
 from web.audit.store import AuditLog, Wanted
 from web.config import Settings
 from web.errors import LoginUnavailable
-from web.identity.account_store import AccountStore
 from web.identity.directory import at_once
 from web.identity.directory.opening import open_login
-from web.identity.login import Login
 from web.identity.models import UserRow
 
 ALICE = f"dn: uid=alice,{PEOPLE}\nchangetype: modify\n"
@@ -44,9 +42,7 @@ class Site:
     def log_in(self, name: str) -> None:
         with database_of(self.gateway) as database:
             settings = Settings.from_env(self.gateway.env)
-            accounts, log = AccountStore(database), AuditLog(database)
-            login: Login = open_login(settings, accounts, log, lambda: datetime.now(UTC), at_once)
-            login.attempt(name, f"pass {name}", "192.0.2.7")
+            open_login(settings, database, at_once).attempt(name, f"pass {name}", "192.0.2.7")
 
     def cli(self, *arguments: str) -> tuple[int, str, str]:
         done = subprocess.run(

@@ -1,4 +1,5 @@
-"""The tables of API keys and of their owners. A key itself stands nowhere: only its digest does."""
+"""The tables of API keys, of their owners, and of failed logins. A key itself stands nowhere: only
+its digest does."""
 
 from datetime import datetime
 
@@ -44,3 +45,14 @@ class UserRow(Base):
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # When the directory last answered for the user, by a login or a sync.
     synced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LoginFailuresRow(Base):
+    """How often a login failed lately, for one user name or one origin."""
+
+    __tablename__ = "login_failures"
+
+    # A digest: what was typed as a name may have been a password.
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

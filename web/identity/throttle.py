@@ -1,21 +1,16 @@
 """Wrong passwords slow their user and their origin down: each more one, twice as long.
 
-Kept in memory, by each gateway worker for itself, and bounded: with N workers a guesser has N times
-the free attempts, and then as many per longest pause.
+The failures are counted in the database, once for all workers and hosts.
 """
 
 import ipaddress
 import math
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from web.errors import LoginThrottled
-
-MOST_KEPT = 10_000
-FORGET_AFTER_S = 3600.0
+from web.identity.throttle_store import FailureStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,88 +32,46 @@ USER = Allowance(free=5)
 ORIGIN = Allowance(free=20)
 
 
-@dataclass(slots=True)
-class _Slate:
-    failures: int = 0
-    last_s: float = 0.0
-
-
 class Throttle:
-    """An attempt counts as failed from its beginning, so that many at once are no way around."""
+    """An attempt counts as failed from its beginning, so that many at once are no way around.
+
+    Raises StorageError: without the database nobody logs in.
+    """
 
     def __init__(
-        self, monotonic: Callable[[], float] = time.monotonic, most_kept: int = MOST_KEPT
+        self,
+        store: FailureStore,
+        digest: Callable[[str], str],
+        clock: Callable[[], datetime],
     ) -> None:
-        self._monotonic = monotonic
-        self._users = _Slates(USER, most_kept)
-        self._origins = _Slates(ORIGIN, most_kept)
-        self._lock = threading.Lock()
+        """digest: of a name or an address; what was typed as a name may be a password."""
+        self._store = store
+        self._digest = digest
+        self._clock = clock
 
     def begin(self, user: str | None, origin: str) -> None:
         """Raises LoginThrottled; what is refused so does not count. `user`: None for no name."""
-        now_s, keys = self._monotonic(), self._keys(user, origin)
-        with self._lock:
-            wait_s = max(slates.wait_s(key, now_s) for slates, key in keys)
-            if wait_s > 0:
-                raise LoginThrottled(math.ceil(wait_s))
-            for slates, key in keys:
-                slates.count(key, now_s)
+        pauses = {self._origin(origin): ORIGIN.pause_s}
+        if user is not None:
+            pauses[self._user(user)] = USER.pause_s
+        wait_s = self._store.begin(pauses, self._clock())
+        if wait_s > 0:
+            raise LoginThrottled(math.ceil(wait_s))
 
-    def succeed(self, user: str | None, origin: str) -> None:
+    def succeed(self, user: str, origin: str) -> None:
         """The user starts anew; the origin only gets this attempt back: it may be guessing others'
         passwords beside its own."""
-        with self._lock:
-            for slates, key in self._keys(user, origin):
-                slates.forgive(key, most=1 if slates is self._origins else None)
+        self._store.forgive({self._user(user): None, self._origin(origin): 1})
 
-    def take_back(self, user: str | None, origin: str) -> None:
+    def take_back(self, user: str, origin: str) -> None:
         """The attempt told nothing about the password."""
-        with self._lock:
-            for slates, key in self._keys(user, origin):
-                slates.forgive(key, most=1)
+        self._store.forgive({self._user(user): 1, self._origin(origin): 1})
 
-    def __len__(self) -> int:
-        return len(self._users) + len(self._origins)
+    def _user(self, user: str) -> str:
+        return self._digest(f"user {user.lower()}")
 
-    def _keys(self, user: str | None, origin: str) -> list[tuple["_Slates", str]]:
-        keys = [(self._origins, _network(origin))]
-        return [*keys, (self._users, user.lower())] if user is not None else keys
-
-
-class _Slates:
-    """The latest ones, by key."""
-
-    def __init__(self, allowance: Allowance, most: int) -> None:
-        self._allowance = allowance
-        self._most = most
-        self._kept: OrderedDict[str, _Slate] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def wait_s(self, key: str, now_s: float) -> float:
-        slate = self._kept.get(key)
-        if slate is None:
-            return 0.0
-        if now_s - slate.last_s >= FORGET_AFTER_S:
-            del self._kept[key]
-            return 0.0
-        return slate.last_s + self._allowance.pause_s(slate.failures) - now_s
-
-    def count(self, key: str, now_s: float) -> None:
-        slate = self._kept.setdefault(key, _Slate())
-        slate.failures, slate.last_s = slate.failures + 1, now_s
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
-
-    def forgive(self, key: str, most: int | None) -> None:
-        slate = self._kept.get(key)
-        if slate is None:
-            return
-        slate.failures = max(0, slate.failures - most) if most is not None else 0
-        if slate.failures == 0:
-            del self._kept[key]
+    def _origin(self, origin: str) -> str:
+        return self._digest(f"origin {_network(origin)}")
 
 
 def _network(origin: str) -> str:

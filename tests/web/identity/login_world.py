@@ -11,6 +11,7 @@ from web.identity.directory import Denial, Directory, DirectoryUnavailable, Vouc
 from web.identity.directory.local import LocalDirectory
 from web.identity.login import Login
 from web.identity.throttle import Throttle
+from web.identity.throttle_store import FailureStore
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ORIGIN = "192.0.2.7"
@@ -80,7 +81,7 @@ class World:
             directory or self.scripted,
             local,
             self.accounts,
-            Throttle(self.monotonic),
+            Throttle(FailureStore(database), str, self.now),
             self.records,
             self.now,
             self.monotonic,

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from web.audit.recorder import Recorder
+from web.audit.store import AuditLog
 from web.config import ConfigError, Settings
 from web.config_login import LoginKind
+from web.database import Database
 from web.identity.account_store import AccountStore
 from web.identity.directory import Beside, Directory, DirectoryUnavailable, at_once
 from web.identity.directory.local import LocalDirectory
 from web.identity.directory.password_file import read_password
 from web.identity.login import Login
 from web.identity.throttle import Throttle
+from web.identity.throttle_store import FailureStore
+from web.secrets import Secrets
 
 
 def open_directory(
@@ -36,17 +40,14 @@ def open_directory(
     return LocalDirectory(accounts, beside)
 
 
-def open_login(
-    settings: Settings,
-    accounts: AccountStore,
-    recorder: Recorder,
-    clock: Callable[[], datetime],
-    beside: Beside,
-) -> Login:
+def open_login(settings: Settings, database: Database, beside: Beside) -> Login:
     """One for each process that lets people in. Raises ConfigError."""
+    accounts, clock, secrets = AccountStore(database), database.clock(), Secrets(settings.data_dir)
     directory = open_directory(settings, accounts, clock, beside)
     local = LocalDirectory(accounts, beside)
-    return Login(directory, local, accounts, Throttle(), recorder, clock)
+    digest = partial(secrets.digest, "login-throttle")
+    throttle = Throttle(FailureStore(database), digest, clock)
+    return Login(directory, local, accounts, throttle, AuditLog(database), clock)
 
 
 def _ldap(settings: Settings, clock: Callable[[], datetime]) -> Directory:

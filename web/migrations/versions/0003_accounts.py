@@ -33,6 +33,7 @@ def upgrade() -> None:
             instances.add_column(column)
     _create_users()
     _add_owners()
+    _create_login_failures()
     _create_limits()
     _create_usage()
     _create_audit()
@@ -81,6 +82,17 @@ def _add_owners() -> None:
         for name, created_at in owners
     ]
     op.bulk_insert(users, rows)
+
+
+def _create_login_failures() -> None:
+    op.create_table(
+        "login_failures",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index("ix_login_failures_last_at", "login_failures", ["last_at"])
 
 
 def _create_limits() -> None:
@@ -164,7 +176,7 @@ def _seal_audit() -> None:
 
 
 def downgrade() -> None:
-    for table in ("audit", "usage_writers", "usage_hours", "limits", "users"):
+    for table in ("audit", "usage_writers", "usage_hours", "limits", "login_failures", "users"):
         op.drop_table(table)
     if op.get_context().dialect.name != "sqlite":
         op.execute("DROP FUNCTION audit_refuses()")
