@@ -29,6 +29,8 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "GET /ready": READINESS,
     "GET /v1/models": WITH_KEY,
     "GET /v1/models/<path:model>": WITH_KEY,
+    "GET /api/usage": WITH_KEY,
+    "GET /openapi.json": ANYBODY,
     "POST /worker_callback": WORKERS,
     "POST /v1/chat/completions": ENGINE,
     "POST /v1/chat/completion": ENGINE,

@@ -46,8 +46,7 @@ class World:
         accounts, keys = AccountStore(database), KeyStore(database, Secrets(folder))
         accounts.create("root", "local", is_admin=True, now=NOW)
         self.keys = {
-            user: keys.create(user, "", 1, None, NOW)[1]
-            for user in ("alice", "bob", "root")
+            user: keys.create(user, "", 1, None, NOW)[1] for user in ("alice", "bob", "root")
         }
         UsageStore(database).add("w", Batch(1, ROWS), NOW)
 
