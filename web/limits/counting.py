@@ -8,7 +8,7 @@ requests is a lease, held until the request is settled or its owner is dead.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from web.limits.rules import Rule
 
@@ -23,8 +23,7 @@ class Kind(StrEnum):
     PARALLEL = "parallel"
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """What is left of one limit; `reset_s`: until all of it is left again if nothing more comes."""
 
     limit: int
@@ -32,8 +31,7 @@ class Room:
     reset_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
+class Rooms(NamedTuple):
     """Of the limits that apply, those of which the least is left."""
 
     requests: Room | None = None

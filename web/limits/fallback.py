@@ -6,13 +6,14 @@ asks an absent Redis again, so requests wait for it once at most.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 
 from web.limits.counting import Lease
 from web.limits.memory import MemoryCounters
 from web.limits.rules import Rule
-from web.limits.shared import LEASE_S, RedisCounters, RedisError
+from web.limits.shared import CONNECTIONS, LEASE_S, RedisCounters, RedisError
 
 log = logging.getLogger(__name__)
 
@@ -29,26 +30,31 @@ class FallbackCounters:
         self._monotonic = monotonic
         self._away: str = ""  # why; empty while Redis answers
         self._beat_at_s = monotonic()
+        # One connection is the beat's.
+        self._turns = threading.Semaphore(CONNECTIONS - 1)
 
     def admit(self, rules: tuple[Rule, ...], estimate: int) -> Lease:
-        if not self._away:
-            try:
-                return self._shared.admit(rules, estimate)
-            except RedisError as error:
-                self._lost(error)
+        # Who waited here for a Redis that went away meanwhile does not wait for it once more.
+        with self._turns:
+            if not self._away:
+                try:
+                    return self._shared.admit(rules, estimate)
+                except RedisError as error:
+                    self._lost(error)
         return self._alone.admit(rules, estimate)
 
     def settle(self, lease: Lease, tokens: int, *, refund: bool = False) -> None:
         if not lease.is_shared:
             self._alone.settle(lease, tokens, refund=refund)
             return
-        if self._away:
-            self._shared.forget(lease)
-            return
-        try:
-            self._shared.settle(lease, tokens, refund=refund)
-        except RedisError as error:
-            self._lost(error)
+        with self._turns:
+            if self._away:
+                self._shared.forget(lease)
+                return
+            try:
+                self._shared.settle(lease, tokens, refund=refund)
+            except RedisError as error:
+                self._lost(error)
 
     def beat(self) -> None:
         self._alone.beat()

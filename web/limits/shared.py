@@ -1,6 +1,6 @@
 """Counting in Redis: together for all processes and hosts that use the same one.
 
-A process that dies holds its slots no longer than LEASE_S; one that lives renews them every BEAT_S.
+A process that dies holds its slots for LEASE_S at most; one that lives renews them every second.
 """
 
 import itertools
@@ -16,15 +16,17 @@ from web.limits.counting import NO_ROOMS, SOON_S, WINDOW_S, Kind, Lease, Refused
 from web.limits.rules import Limits, Rule
 from web.limits.scripts import ADMIT, BEAT, SETTLE
 
-BEAT_S = 1.0
+# Three beats and a half (web.limits.limiting.BEAT_S).
 LEASE_S = 3.5
-TIMEOUT_S = 0.5
+# Longer than the event loop is ever busy with something else.
+TIMEOUT_S = 1.0
 CONNECTIONS = 64
 LEASES_A_CALL = 1000
 # The braces keep all keys in one slot of a cluster of Redis: a script must see all of its own.
 PREFIX = "kscope:{limits}:"
+PROBE = Rule("probe:", Limits())
 
-__all__ = ["BEAT_S", "LEASE_S", "RedisCounters", "RedisError"]
+__all__ = ["CONNECTIONS", "LEASE_S", "RedisCounters", "RedisError"]
 
 
 class RedisCounters:
@@ -96,7 +98,11 @@ class RedisCounters:
                 some = members[start : start + LEASES_A_CALL]
                 self._beat(keys=[PREFIX + subject], args=[*fixed, *some])
         if not by_subject:
-            self._redis.ping()
+            self._try()
+
+    def _try(self) -> None:
+        """A Redis that only answers pings, because it is full or a replica, is of no use."""
+        self.settle(self.admit((PROBE,), 0), 0)
 
     def state(self) -> str:
         return "counted in Redis: for all gateways that use it"
