@@ -1,5 +1,6 @@
 """What engines tell of the tokens they used, in the words of each dialect. Pure."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,6 +12,7 @@ from web.openai_proxy.table import Dialect
 
 # What says that it used more than a billion tokens for one request is not believed.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**30)]
+_SPACE = " \t\r\n"
 _LAST_OF_A_RESPONSE = {"response.completed", "response.incomplete", "response.failed"}
 
 
@@ -136,6 +138,17 @@ def of_answer(dialect: Dialect, body: bytes) -> Usage | None:
     except _UNREADABLE:
         return None
     return told.usage() if told else None
+
+
+def of_tail(dialect: Dialect, tail: bytes) -> Usage | None:
+    """The usage that is told last in an answer of which only the end is left."""
+    _, told, after = tail.rpartition(b'"usage"')
+    try:
+        text = after.decode().lstrip(_SPACE).removeprefix(":").lstrip(_SPACE)
+        usage, _end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return of_answer(dialect, msgspec.json.encode({"usage": usage})) if told else None
 
 
 def read_chunk(event: bytes) -> Chunk | None:

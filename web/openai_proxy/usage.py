@@ -10,7 +10,7 @@ record(tap.usage)
 from collections.abc import Iterator
 from typing import Protocol
 
-from web.openai_proxy.counts import Usage, content_mark, of_answer, of_event
+from web.openai_proxy.counts import Usage, content_mark, of_answer, of_event, of_tail
 from web.openai_proxy.framing import EVENT_ENDS, end_of_last_event
 from web.openai_proxy.table import Dialect
 from web.openai_proxy.unasked import Unasked
@@ -18,6 +18,7 @@ from web.openai_proxy.unasked import Unasked
 __all__ = ["Tap", "Usage", "tap_for"]
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+TAIL_BYTES = 4096
 MAX_EVENT_BYTES = 1024 * 1024
 _TELLS_USAGE = b'"usage"'
 
@@ -58,7 +59,8 @@ def tap_for(
 
 
 class _Whole:
-    """A plain answer: all of it passes at once, and is read again at its end."""
+    """A plain answer: all of it passes at once, and is read again at its end; of one that is too
+    large, many embeddings for instance, only the last bytes, where vLLM tells the usage."""
 
     __slots__ = ("_dialect", "_pieces", "_size", "content_events", "fingerprint", "usage")
 
@@ -72,16 +74,16 @@ class _Whole:
 
     def feed(self, data: bytes) -> bytes:
         self._size += len(data)
-        if self._size <= MAX_ANSWER_BYTES:
-            self._pieces.append(data)
-        else:
-            self._pieces.clear()
+        self._pieces.append(data)
+        if self._size > MAX_ANSWER_BYTES:
+            self._pieces = [b"".join(self._pieces)[-TAIL_BYTES:]]
         return data
 
     def end(self) -> bytes:
         body = b"".join(self._pieces)
         if _TELLS_USAGE in body:
-            self.usage = of_answer(self._dialect, body)
+            read = of_answer if self._size <= MAX_ANSWER_BYTES else of_tail
+            self.usage = read(self._dialect, body)
         self._pieces.clear()
         return b""
 

@@ -219,3 +219,49 @@ def test_an_answer_beyond_measure_is_passed_and_not_kept():
         assert (tap.end(), tap.usage) == (b"", None)
     finally:
         tracemalloc.stop()
+
+
+VECTORS = b'{"object":"list","data":[' + b"[0.25,0.5]," * (MAX_ANSWER_BYTES // 10) + b"[]]"
+
+
+@pytest.mark.parametrize(
+    ("end", "usage"),
+    [
+        (b',"usage":{"prompt_tokens":9,"total_tokens":9}}', Usage(9, 0)),
+        (b',"usage" :\n {"prompt_tokens":9,"total_tokens":9}, "more": 1}', Usage(9, 0)),
+        (b',"usage":{"prompt_tokens":9,', None),
+        (b',"usage":null}', None),
+        (b',"usage":"all of it"}', None),
+        (b',"usage"' + b"[" * 3000, None),
+        (b',"usage":\xff}', None),
+        (b"}", None),
+    ],
+)
+@pytest.mark.parametrize("step", [len(VECTORS), 1_000_003])
+def test_of_an_answer_beyond_measure_the_end_is_read(end, usage, step):
+    body = VECTORS + end
+    pieces = [body[start : start + step] for start in range(0, len(body), step)]
+    assert run(OPENAI, pieces, is_stream=False) == usage
+
+
+@pytest.mark.parametrize("injected", [False, True])
+def test_the_pieces_of_an_answer_are_counted_as_they_pass(injected):
+    tap = tap_for(OPENAI, is_stream=True, injected=injected)
+    for text in ("one", 'say "finish_reason"', '"choices": [{"finish_reason": null}]'):
+        tap.feed(event(chunk(token(text))))
+    tap.feed(b": ping\n\n" + usage_event() + DONE)
+    tap.end()
+    assert tap.content_events == 3
+
+
+def test_each_dialect_counts_the_events_that_carry_a_piece_of_the_answer():
+    counted = []
+    for dialect, stream in ((RESPONSES, response_stream()), (ANTHROPIC, message_stream())):
+        tap = tap_for(dialect, is_stream=True, injected=False)
+        tap.feed(stream)
+        counted.append(tap.content_events)
+    assert counted == [1, 1]
+
+
+def test_a_count_that_no_request_can_have_is_not_believed():
+    assert run(OPENAI, [b'{"usage":{"prompt_tokens":%d}}' % 2**31], is_stream=False) is None
