@@ -15,8 +15,13 @@ from urllib.parse import urlsplit
 from slurm.cluster import Cluster
 from slurm.errors import ClusterError, HostKeyRejected, ShellUnavailable
 from web.catalog import CatalogError, read_catalog
+from web.clock import utc_now
 from web.config import ClusterKind, ConfigError, Settings
+from web.config_login import LoginKind
 from web.database import Database, StorageError, why
+from web.identity.account_store import AccountStore
+from web.identity.directory import DirectoryUnavailable
+from web.identity.directory.opening import open_directory
 from web.secrets import FILE_NAME, Secrets, SecretsError
 
 
@@ -45,6 +50,7 @@ def examine(
     yield _data_dir(settings.data_dir)
     yield _secrets(settings.data_dir)
     yield _database(settings)
+    yield from _directory(settings)
     if settings.cluster is ClusterKind.LOCAL:
         yield _local_programs()
         return
@@ -107,6 +113,27 @@ def _database(settings: Settings) -> Finding:
     finally:
         database.close()
     return Finding("database", True, "answers")
+
+
+def _directory(settings: Settings) -> Iterator[Finding]:
+    """Asks for a user whom nobody has, which takes all that a login takes but a password."""
+    if settings.login is LoginKind.LOCAL:
+        return
+    where = settings.ldap_url or settings.htpasswd_file
+    database = Database(settings.database_url)
+    try:
+        directory = open_directory(settings, AccountStore(database), utc_now)
+        list(directory.lookup_each(["kscope-doctor"]))
+    except ConfigError as error:
+        for fault in error.faults:
+            yield Finding("directory", False, fault, "set it right in the environment")
+    except DirectoryUnavailable as error:
+        advice = "nobody can log in until this is right; keys that were made go on working"
+        yield Finding("directory", False, str(error), advice)
+    else:
+        yield Finding("directory", True, f"{where} can be asked")
+    finally:
+        database.close()
 
 
 def _local_programs() -> Finding:
