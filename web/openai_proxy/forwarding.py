@@ -135,7 +135,7 @@ class Forwarder:
         self, failure: EngineFailed, target: Target, deployment: Deployment, inquiry: Inquiry
     ) -> GatewayError:
         error = told_to_client(failure, target.instance_id)
-        self._record(served(inquiry, deployment, error.status, Outcome.BROKEN))
+        self._record(served(inquiry, deployment, error.status, Outcome.BROKEN, time.perf_counter()))
         return error
 
     def _choose(
@@ -192,7 +192,9 @@ class Forwarder:
                 exchange.await_body()
         except BaseException as error:
             if exchange is not None and exchange.aborted:
-                self._record(served(inquiry, deployment, exchange.status, Outcome.LEFT))
+                self._record(
+                    served(inquiry, deployment, exchange.status, Outcome.LEFT, time.perf_counter())
+                )
             self._abandon(target, exchange, error)
             raise
         if status in QUOTES_REQUEST and inquiry.payload.usage_injected:
@@ -252,7 +254,7 @@ class Forwarder:
             became = Outcome.WHOLE if whole else outcome
             if not whole:
                 tap.end()  # the engine may have told its usage before the client left
-            done = served(inquiry, deployment, exchange.status, became, tap)
+            done = served(inquiry, deployment, exchange.status, became, time.perf_counter(), tap)
             permit.close(tokens_of(done).total)
             self._record(done)
 

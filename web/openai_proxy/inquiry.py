@@ -1,6 +1,5 @@
 """What goes through the data path: an inquiry, its answer, and what is known when it is over."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -75,8 +74,10 @@ def served(
     deployment: Deployment,
     status: int,
     outcome: Outcome,
+    ended_at: float,
     tap: Tap | None = None,
 ) -> Served:
+    """`ended_at` by time.perf_counter()."""
     body = inquiry.route.body
     context = deployment.engine_args.get("max-model-len")
     return Served(
@@ -84,7 +85,7 @@ def served(
         model=deployment.name,
         status=status,
         outcome=outcome,
-        duration_s=time.perf_counter() - inquiry.received_at,
+        duration_s=ended_at - inquiry.received_at,
         # What is told of a response that is asked for again was counted when it was made.
         usage=tap.usage if tap is not None and body is not Body.NONE else None,
         # An upload's bytes say nothing of tokens.
