@@ -49,8 +49,8 @@ from web.responses.store import ResponseStore
 from web.secrets import Secrets
 from web.usage import routes as usage_routes
 from web.usage.api import OPERATION as USAGE
-from web.usage.asking import UsageDesk
 from web.usage.ledger import Ledger
+from web.usage.opening import gpu_desk, usage_desk
 from web.usage.store import UsageStore
 
 POLICY = Policy()
@@ -141,8 +141,10 @@ def _limiting(
     counters: Counters,
     standing: Standing,
 ) -> Limiting:
-    usage = UsageStore(Database(settings.database_url, durable=False))
-    spending = Spending(UsageAccounts(usage, Aside()), clock)
+    apart = Database(settings.database_url, durable=False)
+    gpus = gpu_desk(settings, apart, clock)
+    accounts = UsageAccounts(UsageStore(apart), Aside(), gpus.hours_by_subject)
+    spending = Spending(accounts, clock)
     board = RuleBoard(LimitStore(database), spending)
     gate = Gate(board, counters, spending, standing, settings.web_concurrency)
     return Limiting(gate, board, counters)
@@ -155,7 +157,7 @@ def _add_usage(
     clock: Callable[[], datetime],
 ) -> None:
     # Its connections are used by one thread beside the event loop, and by nobody else.
-    desk = UsageDesk(UsageStore(Database(settings.database_url, durable=False)))
+    desk = usage_desk(settings, Database(settings.database_url, durable=False), clock)
     app.register_blueprint(usage_routes.create_blueprint(authenticator, desk, Aside(), clock))
 
 

@@ -7,16 +7,19 @@ import enum
 import socket
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from web.config_login import LoginSettings, login_faults
 from web.config_values import (
     COUNTERS,
+    CURRENCY,
     DATABASE,
     HOST,
     HTTP_URL,
     PATH,
+    PRICE,
     SLURM_WORD,
     USER,
     Setting,
@@ -156,6 +159,10 @@ class Settings(LoginSettings):
         "RATELIMIT_STORAGE_URI", COUNTERS, "memory://",
         "Where requests and tokens are counted for limits; several processes need a redis:// URL.",
         secret=True))
+    gpu_hour_price: Decimal | None = field(metadata=env("GPU_HOUR_PRICE", PRICE, "",
+        "What an hour of one GPU costs; empty: no costs are shown."))
+    currency: str = field(metadata=env("CURRENCY", CURRENCY, "EUR",
+        "The currency of GPU_HOUR_PRICE."))
     log_level: LogLevel = field(metadata=env("LOG_LEVEL", choice(LogLevel), "info",
         "Least level that is logged: debug, info, warning or error."))
     log_format: LogFormat = field(metadata=env("LOG_FORMAT", choice(LogFormat), "auto",

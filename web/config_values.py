@@ -8,6 +8,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}")
 _SLURM_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,+@-]{0,127}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _POSTGRES_SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
@@ -83,6 +85,11 @@ def _path(text: str) -> Path:
         raise ValueError(text) from error
 
 
+def _price(text: str) -> Decimal:
+    _decimal(text)
+    return Decimal(text)
+
+
 def _http_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
@@ -115,6 +122,8 @@ def _counters_url(text: str) -> str:
     return text
 
 
+CURRENCY = Kind(_matching(_CURRENCY), "three capital letters (ISO 4217)", "EUR")
+PRICE = Kind(_price, "a decimal number", "1.85")
 HOST = Kind(_matching(_HOST), "a host name or an address", "login1.cluster.example")
 SLURM_WORD = Kind(_matching(_SLURM_WORD), "a name that Slurm knows", "gpu")
 USER = Kind(_matching(_USER), "a user name", "llm")

@@ -9,10 +9,10 @@ from tzlocal import get_localzone
 
 from web.config import Settings
 from web.terminal import AS_JSON, open_database
-from web.usage.asking import BY_DEFAULT, Asked, UsageDesk
+from web.usage.asking import BY_DEFAULT, Asked
+from web.usage.opening import usage_desk
 from web.usage.rendering import as_csv, as_table
 from web.usage.report import UsageReport
-from web.usage.store import UsageStore
 
 _TIMES = "2026-11, 2026-11-01, 2026-11-01T14, ISO 8601, or so long ago: 12h, 30d"
 
@@ -33,10 +33,11 @@ _TIMES = "2026-11, 2026-11-01, 2026-11-01T14, ISO 8601, or so long ago: 12h, 30d
 @AS_JSON
 @click.option("--csv", "as_csv_", is_flag=True, help="For spreadsheets: plain numbers, no total.")
 def command(utc: bool, as_json: bool, as_csv_: bool, **asked: str) -> None:
-    """Tell requests, errors, tokens and latency.
+    """Tell requests, errors, tokens, latency, GPU-hours and, with GPU_HOUR_PRICE, their cost.
 
     Usage is kept by hours. Tokens of requests that broke off are estimated; ESTIMATED says how many
-    of the tokens that is.
+    of the tokens that is. GPU-hours of each day are shared out by the tokens of that day; those of
+    days without any are (unused).
     """
     if as_json and as_csv_:
         raise click.UsageError("--json or --csv, not both")
@@ -51,9 +52,11 @@ def command(utc: bool, as_json: bool, as_csv_: bool, **asked: str) -> None:
 
 def _report(asked: Asked, utc: bool) -> UsageReport:
     zone = UTC if utc else get_localzone()
-    with open_database(Settings.from_env(os.environ)) as database:
+    settings = Settings.from_env(os.environ)
+    with open_database(settings) as database:
+        clock = database.clock()
         try:
-            by, question = asked.read(database.clock()(), zone)
+            by, question = asked.read(clock(), zone)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-        return UsageDesk(UsageStore(database)).report(by, question, zone)
+        return usage_desk(settings, database, clock).report(by, question, zone)

@@ -43,8 +43,12 @@ class Asked:
 
 
 class UsageDesk:
-    def __init__(self, store: UsageStore, shares_of: SharesOf | None = None) -> None:
+    def __init__(
+        self, store: UsageStore, shares_of: SharesOf | None = None, currency: str | None = None
+    ) -> None:
+        """`currency`: of the shares' costs, if they have any."""
         self._store = store
+        self._currency = currency
         self._shares_of = shares_of
 
     def report(
@@ -53,4 +57,4 @@ class UsageDesk:
         """Raises TooMuch when it would have more than `most_rows`."""
         sums = self._store.sums(by, question, zone, most_rows)
         shares = self._shares_of(by, question, zone) if self._shares_of is not None else None
-        return report(by, question.since, question.until, sums, shares)
+        return report(by, question.since, question.until, sums, shares, self._currency)

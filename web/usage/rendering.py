@@ -20,6 +20,8 @@ _HEADINGS = {
     "estimated_tokens": "ESTIMATED",
     "average_latency_s": "LATENCY",
     "gpu_hours": "GPU-HOURS",
+    "cost": "COST",
+    "cost_per_million_tokens": "PER 1M TOKENS",
 }
 
 
@@ -29,7 +31,7 @@ def as_table(told: UsageReport) -> Iterator[str]:
     body = [[_cell(entry, name) for name in columns] for entry in told.data if told.by]
     total = [TOTAL, *[""] * names][:names]
     total += [_cell(told.total, name) for name in columns[names:]]
-    lines = [[_HEADINGS.get(name, name.upper()) for name in columns], *body, total]
+    lines = [[_heading(name, told) for name in columns], *body, total]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     head, *rest = (
         line[:names] + [cell.rjust(width) for cell, width in zip(line, widths, strict=True)][names:]
@@ -55,6 +57,11 @@ def _columns(told: UsageReport) -> list[str]:
     names = {each.value for each in By}
     total = structs.asdict(told.total)
     return [*told.by, *(n for n, value in total.items() if n not in names and value is not UNSET)]
+
+
+def _heading(name: str, told: UsageReport) -> str:
+    heading = _HEADINGS.get(name, name.upper())
+    return f"{heading} {told.currency}" if name == "cost" else heading
 
 
 def _cell(entry: UsageEntry, name: str) -> str:

@@ -38,6 +38,7 @@ class UsageEntry(Struct, frozen=True, kw_only=True):
     average_latency_s: float | None
     gpu_hours: float | UnsetType = UNSET
     cost: float | UnsetType = UNSET
+    cost_per_million_tokens: float | UnsetType | None = UNSET
 
 
 class UsageReport(Struct, frozen=True, kw_only=True):
@@ -47,6 +48,7 @@ class UsageReport(Struct, frozen=True, kw_only=True):
     by: list[str] = field(default_factory=list)
     since: str | None
     until: str | None
+    currency: str | UnsetType = UNSET
     data: list[UsageEntry]
     total: UsageEntry
 
@@ -57,8 +59,10 @@ def report(
     until: datetime | None,
     sums: Iterable[Sums],
     shares: Mapping[tuple[str, ...], Share] | None = None,
+    currency: str | None = None,
 ) -> UsageReport:
     """`shares`: what each row had of the GPUs, by its names; None leaves those columns out.
+    `currency`: of their costs; None where there is no price.
 
     Who has a share without a request, as an idle instance has, gets a row of its own.
     """
@@ -66,22 +70,27 @@ def report(
     for names in shares or ():
         rows.setdefault(names, Line())
     entries = [
-        _entry(line, dict(zip(by, names, strict=True)), _share_of(names, shares))
+        _entry(line, dict(zip(by, names, strict=True)), _share_of(names, shares, currency))
         for names, line in sorted(rows.items())
     ]
     return UsageReport(
         by=[each.value for each in by],
         since=since.isoformat(timespec="minutes") if since else None,
         until=until.isoformat(timespec="minutes") if until else None,
+        currency=currency if currency and shares is not None else UNSET,
         data=entries,
-        total=_entry(_sum(rows.values()), {}, _sum_of_shares(shares)),
+        total=_entry(_sum(rows.values()), {}, _sum_of_shares(shares, currency)),
     )
 
 
 def _share_of(
-    names: tuple[str, ...], shares: Mapping[tuple[str, ...], Share] | None
+    names: tuple[str, ...],
+    shares: Mapping[tuple[str, ...], Share] | None,
+    currency: str | None,
 ) -> Share | None:
-    return None if shares is None else shares.get(names, Share(0.0))
+    if shares is None:
+        return None
+    return shares.get(names, Share(0.0, 0.0 if currency else None))
 
 
 def _entry(line: Line, names: Mapping[By, str], share: Share | None) -> UsageEntry:
@@ -91,6 +100,8 @@ def _entry(line: Line, names: Mapping[By, str], share: Share | None) -> UsageEnt
         told["gpu_hours"] = share.gpu_hours
         if share.cost is not None:
             told["cost"] = share.cost
+            tokens = line.prompt_tokens + line.completion_tokens
+            told["cost_per_million_tokens"] = share.cost / tokens * 1e6 if tokens else None
     latency_s = round(line.duration_s / line.requests, 3) if line.requests else None
     return UsageEntry(**told, average_latency_s=latency_s)
 
@@ -103,9 +114,11 @@ def _sum(lines: Iterable[Line]) -> Line:
     return total
 
 
-def _sum_of_shares(shares: Mapping[tuple[str, ...], Share] | None) -> Share | None:
+def _sum_of_shares(
+    shares: Mapping[tuple[str, ...], Share] | None, currency: str | None
+) -> Share | None:
     if shares is None:
         return None
-    costs = [share.cost for share in shares.values() if share.cost is not None]
+    cost = sum(share.cost or 0.0 for share in shares.values())
     hours = sum(share.gpu_hours for share in shares.values())
-    return Share(hours, sum(costs) if costs else None)
+    return Share(hours, cost if currency else None)

@@ -24,8 +24,8 @@ total            1,200       3        2  1,234,567     890      45,678        90
 """
 
 
-def told(*sums, by=BY, shares=None):
-    return report(by, SINCE, None, sums, shares)
+def told(*sums, by=BY, shares=None, currency=None):
+    return report(by, SINCE, None, sums, shares, currency)
 
 
 def test_people_get_a_table_with_a_total():
@@ -76,16 +76,18 @@ def test_no_name_is_a_formula_to_a_spreadsheet():
 
 def test_gpu_hours_and_cost_stand_beside_the_tokens_where_they_are_known():
     shares = {("alice", "big"): Share(12.5, 30.0), ("-", "big"): Share(3.25, 7.5)}
-    with_shares = told(ALICE, BOB, shares=shares)
+    with_shares = told(ALICE, BOB, shares=shares, currency="EUR")
     text = json.loads(msgspec.json.encode(with_shares))
     assert [(e["user"], e["gpu_hours"], e.get("cost")) for e in text["data"]] == [
         ("-", 3.25, 7.5),
         ("alice", 12.5, 30.0),
-        ("bob", 0.0, None),
+        ("bob", 0.0, 0.0),
     ]
+    assert text["currency"] == "EUR"
     assert (text["total"]["gpu_hours"], text["total"]["cost"]) == (15.75, 37.5)
-    assert list(as_table(with_shares))[-1].endswith("0.50 s      15.75  37.50")
-    assert as_csv(with_shares).splitlines()[0].endswith(",gpu_hours,cost")
+    assert list(as_table(with_shares))[-1].split()[-3:-1] == ["15.75", "37.50"]
+    assert " COST EUR" in next(as_table(with_shares))
+    assert as_csv(with_shares).splitlines()[0].endswith(",gpu_hours,cost,cost_per_million_tokens")
 
 
 def test_without_a_price_there_is_no_cost():
