@@ -17,6 +17,7 @@ from bench.plan import MEASUREMENTS, NAMES, Figures
 from bench.processes import NotReached
 from bench.report import ratios, table, write_results
 from bench.stage import PEERS, Effort, running_stage, with_peers
+from bench.subjects.gateway import PARTS
 from bench.wrk import WrongAnswers
 
 # 65,536: what the workload that this system is made for starts at once.
@@ -45,7 +46,8 @@ def main() -> None:
         sys.exit(130)
     found = ratios(figures)
     print(table(figures, found))
-    write_results({"load_before": load_before, **figures}, found)
+    before = {"load_before": load_before, "without": options.without}
+    write_results({**before, **figures}, found)
     print(f"took {time.monotonic() - started:.0f} s")
 
 
@@ -55,6 +57,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", type=_names(tuple(PEERS)), default=tuple(PEERS),
                         help=f"default: {','.join(PEERS)}")  # fmt: skip
     parser.add_argument("--no-peers", dest="peers", action="store_const", const=())
+    parser.add_argument("--without", type=_names(PARTS), default=(),
+                        help=f"leave out of the gateway: {','.join(PARTS)}")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=4.0, help="of a round; default: 4")
     parser.add_argument(
@@ -90,7 +94,7 @@ def _measure(options: argparse.Namespace, cores: Cores) -> Figures:
     figures: Figures = {}
     with (
         tempfile.TemporaryDirectory(prefix="kscope-bench-") as folder,
-        running_stage(Path(folder), cores, effort) as stage,
+        running_stage(Path(folder), cores, effort, options.without) as stage,
     ):
         for each in chosen:
             if not each.compares:

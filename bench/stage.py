@@ -1,6 +1,6 @@
 """What every measurement works with, and the one place where things are started."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,10 +49,12 @@ class Stage:
 
 
 @contextmanager
-def running_stage(folder: Path, cores: Cores, effort: Effort) -> Iterator[Stage]:
-    """The gateway and its upstream; peers join with `with_peers`."""
+def running_stage(
+    folder: Path, cores: Cores, effort: Effort, without: Collection[str] = ()
+) -> Iterator[Stage]:
+    """The gateway, but for what it is to be `without`, and its upstream; peers join later."""
     direct_port = free_port()
-    with running_gateway(folder / "gateway", cores, direct_port) as gateway:
+    with running_gateway(folder / "gateway", cores, direct_port, without) as gateway:
         direct = Subject("direct", f"http://{HOST}:{direct_port}")
         yield Stage(direct, gateway, (), create_wrk(cores, folder), cores, folder, effort)
 

@@ -38,19 +38,30 @@ class Subject:
         """The same for a chat request."""
         return self._exchange("POST", CHAT, body)
 
+    def headers_of(self, body: bytes) -> dict[str, str]:
+        """Of the answer to a chat request, by their names in lower case; none if nobody answers."""
+        return self._told("POST", CHAT, body)[1]
+
     def answers(self) -> bool:
         """Whether it passes on a whole answer of the upstream."""
         status, body = self.ask(request_body("json", 0))
         return status == 200 and b"chat.completion" in body
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        status, _, answer = self._told(method, path, body)
+        return status, answer
+
+    def _told(
+        self, method: str, path: str, body: bytes | None
+    ) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection(*self.host_port, timeout=FIRST_ANSWER_S)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            headers_told = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, headers_told, answer.read()
         except (OSError, http.client.HTTPException):
-            return 0, b""
+            return 0, {}, b""
         finally:
             connection.close()

@@ -1,0 +1,1 @@
+"""How long `kscope usage` takes over a million rows of ten thousand keys."""
