@@ -1,4 +1,4 @@
-"""A month of usage, as large as is asked for, put in by the drivers themselves."""
+"""Months of usage, as large as is asked for, put in by the drivers themselves."""
 
 import random
 import sqlite3
@@ -12,8 +12,6 @@ KEYS, USERS, MODELS = 10_000, 2_500, 20
 MODELS_OF_A_KEY = 3
 BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
 HOURS = 31 * 24
-# Some rows of the months around it, which the question is not about.
-AROUND = 0.1
 COLUMNS = (
     "hour", "key_id", "model", "user_name", "requests", "errors", "aborted", "prompt_tokens",
     "cached_tokens", "completion_tokens", "estimated_tokens", "duration_s",
@@ -23,17 +21,19 @@ KEY_COLUMNS = (
     "is_service",
 )  # fmt: skip
 USER_COLUMNS = ("name", "source", "is_admin", "group_names", "created_at", "disabled_by")
+INSTANCE_COLUMNS = (
+    "id", "model", "cluster", "state", "detail", "secret_version", "created_at", "state_since",
+    "job_id", "slurm_state", "slurm_reason", "missing_listings", "claimed_by", "restart_count",
+    "sequence", "running", "waiting", "kv_cache_usage", "terminal", "fingerprint", "gpus",
+    "allocated_at", "released_at", "ended_at",
+)  # fmt: skip
 Row = tuple[int | str | float, ...]
 
 
-def rows(number: int) -> Iterator[Row]:
-    """`number` within October 2026, UTC, and AROUND of that before and after it."""
-    chance = random.Random(6)
-    first = int(BEGIN.timestamp()) // 3600
-    around = int(number * AROUND / 2)
-    yield from _rows(around, first - 400, first, chance)
-    yield from _rows(number, first, first + HOURS, chance)
-    yield from _rows(around, first + HOURS, first + HOURS + 400, chance)
+def rows(number: int, months: int) -> Iterator[Row]:
+    """`number` within so many months, the last of which is October 2026, UTC."""
+    end = int(BEGIN.timestamp()) // 3600 + HOURS
+    return _rows(number, end - months * HOURS, end, random.Random(6))
 
 
 def _rows(number: int, begin: int, end: int, chance: random.Random) -> Iterator[Row]:
@@ -52,33 +52,41 @@ def _row(hour: int, key: int, nth: int, chance: random.Random) -> Row:
     return (hour, f"k{key:07}", model, f"user{key % USERS:05}", *counts, requests * 1.7)
 
 
-def tables(number: int) -> tuple[tuple[str, tuple[str, ...], Iterable[Row]], ...]:
-    """(name, columns, rows) of all that is put in: owners, their keys, and the usage."""
+def tables(number: int, months: int) -> tuple[tuple[str, tuple[str, ...], Iterable[Row]], ...]:
+    """(name, columns, rows) of all that is put in: owners, their keys, the usage, and an
+    instance of each model that had a GPU for all of October."""
     at, later = "2026-09-01 00:00:00.000000", "2027-09-01 00:00:00.000000"
     owners = ((f"user{n:05}", "ldap", False, "[]", at, "") for n in range(USERS))
     keys = (
         (f"k{n:07}", f"{n:064}", 1, f"user{n % USERS:05}", "", at, later, False)
         for n in range(KEYS)
     )
+    begin, end = "2026-10-01 00:00:00.000000", "2026-11-01 00:00:00.000000"
+    instances = (
+        (f"i{n:09}", f"model-{n:02}", "slurm", "stopped", "", 1, begin, end, str(n), "", "", 0, "0",
+         0, 0, 0, 0, 0.0, False, "", 1, begin, end, end)
+        for n in range(MODELS)
+    )  # fmt: skip
     return (
         ("users", USER_COLUMNS, owners),
         ("api_keys", KEY_COLUMNS, keys),
-        ("usage_hours", COLUMNS, rows(number)),
+        ("usage_hours", COLUMNS, rows(number, months)),
+        ("instances", INSTANCE_COLUMNS, instances),
     )
 
 
-def fill_sqlite(path: str, number: int) -> None:
+def fill_sqlite(path: str, number: int, months: int) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        for table, columns, values in tables(number):
+        for table, columns, values in tables(number, months):
             marks = ", ".join("?" * len(columns))
             connection.executemany(f"INSERT INTO {_into(table, columns)} VALUES ({marks})", values)
 
 
-def fill_postgresql(url: str, number: int) -> None:
+def fill_postgresql(url: str, number: int, months: int) -> None:
     """`url` as SQLAlchemy writes it."""
     plain = url.replace("+psycopg", "")
     with psycopg.connect(plain) as connection, connection.cursor() as cursor:
-        for table, columns, values in tables(number):
+        for table, columns, values in tables(number, months):
             with cursor.copy(f"COPY {_into(table, columns)} FROM STDIN".encode()) as copy:
                 for row in values:
                     copy.write_row(row)
