@@ -30,6 +30,15 @@ def test_each_setting_gives_its_directory_and_asks_nobody_yet(tmp_path: Path) ->
     assert by_file.source is Source.HTPASSWD
 
 
+def test_passwords_in_clear_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    opened(**LDAP)
+    opened(**LDAP | {"LDAP_URL": "ldaps://dir.invalid"})
+    assert caplog.text == ""
+
+    opened(**LDAP, LDAP_START_TLS="false")
+    assert "passwords travel in clear to ldap://dir.invalid" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("library", "environ"),
     [("ldap3", LDAP), ("passlib", {"LOGIN": "htpasswd", "HTPASSWD_FILE": __file__})],

@@ -100,10 +100,15 @@ def _number(text: str) -> int | None:
 
 def group_of(dn: str, base: str | None) -> str | None:
     """The name in a group's DN; None for a group outside `base` or without a sane name."""
-    if base is not None and not _normal(dn).endswith("," + _normal(base)):
+    if base is not None and not _is_below(_normal(dn), _normal(base)):
         return None
     found = _FIRST_VALUE.match(dn)
     return group_name(_unescaped(found[1])) if found else None
+
+
+def _is_below(dn: str, base: str) -> bool:
+    # A comma behind a backslash is part of a name.
+    return dn.endswith("," + base) and not dn.removesuffix("," + base).endswith("\\")
 
 
 def _normal(dn: str) -> str:

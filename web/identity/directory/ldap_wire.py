@@ -40,36 +40,40 @@ class Wire:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._where = f"ldap://{connection.server.host}:{connection.server.port}"
 
     def search(
         self, base: str, search_filter: str, attributes: Sequence[str], most: int = 0
     ) -> list[Entry]:
         """Entries below `base`; at most `most`, 0 = all. Raises DirectoryUnavailable."""
-        self._connection.search(
-            base,
-            search_filter,
-            ldap3.SUBTREE,
-            dereference_aliases=ldap3.DEREF_NEVER,
-            attributes=list(attributes),
-            size_limit=most,
-            time_limit=TIMEOUT_S,
-        )
+        with _speaking(self._where):
+            self._connection.search(
+                base,
+                search_filter,
+                ldap3.SUBTREE,
+                dereference_aliases=ldap3.DEREF_NEVER,
+                attributes=list(attributes),
+                size_limit=most,
+                time_limit=TIMEOUT_S,
+            )
         told = self._connection.result
         if told["result"] != SUCCESS and not (most and told["result"] == SIZE_LIMIT_EXCEEDED):
             raise DirectoryUnavailable(f"a search below {base} failed: {_words(told)}")
-        return [
-            entry_of(each["dn"], each["raw_attributes"])
-            for each in self._connection.response or ()
-            if each.get("type") == "searchResEntry"
-        ]
+        with _speaking(self._where):
+            return [
+                entry_of(each["dn"], each["raw_attributes"])
+                for each in self._connection.response or ()
+                if each.get("type") == "searchResEntry"
+            ]
 
     def bind(self, dn: str, password: bytes) -> Denial | None:
         """None when this is the password of that entry. From then on the connection is its."""
         if not dn or not password:
             raise ValueError("a bind without a name or a password proves nothing")
-        self._connection.rebind(
-            user=dn, password=password, authentication=ldap3.SIMPLE, read_server_info=False
-        )
+        with _speaking(self._where):
+            self._connection.rebind(
+                user=dn, password=password, authentication=ldap3.SIMPLE, read_server_info=False
+            )
         told = self._connection.result
         if told["result"] == SUCCESS:
             return None
@@ -82,21 +86,31 @@ class Wire:
 
 @contextlib.contextmanager
 def connected(settings: Settings) -> Iterator[Wire]:
-    """A connection for as long as it is needed. Raises DirectoryUnavailable, from within too."""
+    """A connection for as long as it is needed. Raises DirectoryUnavailable."""
     connection = _connection(settings)
     try:
-        connection.open(read_server_info=False)
-        if settings.ldap_start_tls:
-            connection.start_tls(read_server_info=False)
-        connection.bind(read_server_info=False)
+        with _speaking(settings.ldap_url or ""):
+            connection.open(read_server_info=False)
+            if settings.ldap_start_tls:
+                connection.start_tls(read_server_info=False)
+            connection.bind(read_server_info=False)
         if connection.result["result"] != SUCCESS:
             who = settings.ldap_bind_dn or "anonymous look-ups"
             raise DirectoryUnavailable(f"the directory refuses {who}: {_words(connection.result)}")
         yield Wire(connection)
-    except (LDAPException, OSError) as error:
-        raise DirectoryUnavailable(f"{settings.ldap_url}: {error}") from error
     finally:
         _close(connection)
+
+
+@contextlib.contextmanager
+def _speaking(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (LDAPException, OSError) as error:
+        raise DirectoryUnavailable(f"{where}: {error}") from error
+    except Exception as error:
+        # ldap3 trips over an answer that is no LDAP in many ways: IndexError, TypeError and more.
+        raise DirectoryUnavailable(f"{where} does not speak LDAP: {error!r:.200}") from error
 
 
 def _connection(settings: Settings) -> Any:
@@ -144,7 +158,7 @@ class _CheckedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 ships no types
 
 
 def _close(connection: Any) -> None:
-    with contextlib.suppress(LDAPException, OSError):
+    with contextlib.suppress(Exception):
         connection.unbind()
     # A connection that failed on the way up leaves its socket open.
     if connection.socket is not None:

@@ -1,5 +1,6 @@
 """The directory that the settings ask for, and the login over it."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,8 @@ from web.identity.login import Login
 from web.identity.throttle import Throttle
 from web.identity.throttle_store import FailureStore
 from web.secrets import Secrets
+
+log = logging.getLogger(__name__)
 
 
 def open_directory(
@@ -63,6 +66,8 @@ def _ldap(settings: Settings, clock: Callable[[], datetime]) -> Directory:
             faults.append(f"LDAP_BIND_PASSWORD_FILE: {error}")
     if faults:
         raise ConfigError(tuple(faults))
+    if not settings.ldap_start_tls and (settings.ldap_url or "").startswith("ldap:"):
+        log.warning("LDAP_START_TLS is false: passwords travel in clear to %s", settings.ldap_url)
     return LdapDirectory(settings, clock)
 
 
