@@ -22,6 +22,7 @@ from web.database import Database, StorageError, why
 from web.identity.account_store import AccountStore
 from web.identity.directory import DirectoryUnavailable
 from web.identity.directory.opening import open_directory
+from web.limits.limiting import CountersAway, look_at_counters
 from web.secrets import FILE_NAME, Secrets, SecretsError
 
 
@@ -51,6 +52,7 @@ def examine(
     yield _secrets(settings.data_dir)
     yield _database(settings)
     yield from _directory(settings)
+    yield from _limits(settings)
     if settings.cluster is ClusterKind.LOCAL:
         yield _local_programs()
         return
@@ -134,6 +136,19 @@ def _directory(settings: Settings) -> Iterator[Finding]:
         yield Finding("directory", True, f"{where} can be asked")
     finally:
         database.close()
+
+
+def _limits(settings: Settings) -> Iterator[Finding]:
+    try:
+        words = look_at_counters(settings)
+    except ConfigError as error:
+        yield from (Finding("limits", False, fault, "install it") for fault in error.faults)
+    except CountersAway as error:
+        advice = "until then each process counts for itself, and lets through its share"
+        yield Finding("limits", False, str(error), advice)
+    else:
+        if words:
+            yield Finding("limits", True, words)
 
 
 def _local_programs() -> Finding:

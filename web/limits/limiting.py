@@ -44,11 +44,36 @@ def check_counters(settings: Settings) -> None:
         raise ConfigError((fault,))
 
 
+class CountersAway(Exception):
+    """Redis cannot be used just now."""
+
+
+def look_at_counters(settings: Settings) -> str:
+    """How limits are counted, in words, where that is worth some; changes nothing.
+
+    Raises ConfigError, CountersAway.
+    """
+    check_counters(settings)
+    if settings.ratelimit_storage_uri == IN_MEMORY:
+        processes = settings.web_concurrency
+        return MemoryCounters(processes).state() if processes > 1 else ""
+    from web.limits.shared import RedisCounters, RedisError
+
+    counters = RedisCounters(settings.ratelimit_storage_uri)
+    try:
+        counters.ping()
+    except RedisError as error:
+        raise CountersAway(f"Redis does not answer: {error}") from error
+    finally:
+        counters.close()
+    return counters.state()
+
+
 def open_counters(settings: Settings) -> Counters:
     alone = MemoryCounters(settings.web_concurrency)
     counters: Counters = alone
     if settings.ratelimit_storage_uri != IN_MEMORY:
-        # Only here: the package is an extra.
+        # Only where it is asked for: the package is an extra.
         from web.limits.fallback import FallbackCounters
         from web.limits.shared import RedisCounters
 

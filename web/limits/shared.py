@@ -100,6 +100,9 @@ class RedisCounters:
         if not by_subject:
             self._try()
 
+    def ping(self) -> None:
+        self._redis.ping()
+
     def _try(self) -> None:
         """A Redis that only answers pings, because it is full or a replica, is of no use."""
         self.settle(self.admit((PROBE,), 0), 0)

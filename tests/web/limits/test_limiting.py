@@ -5,6 +5,7 @@ import importlib.util
 import pytest
 
 from web.config import ConfigError, Settings
+from web.doctor import examine
 from web.limits.limiting import check_counters, open_counters
 
 NAME = "RATELIMIT_STORAGE_URI"
@@ -64,3 +65,30 @@ def test_a_missing_package_is_named_before_anything_starts(monkeypatch):
     check_counters(settings())
     with pytest.raises(ConfigError, match=r"kscope-gateway\[redis\]"):
         check_counters(settings("redis://h"))
+
+
+def doctors_finding(tmp_path, **env: str):
+    (tmp_path / "models.yaml").write_text("models: [{name: small, path: p}]")
+    places = {"MODELS_FILE": str(tmp_path / "models.yaml"), "DATA_DIR": str(tmp_path / "var")}
+    findings = examine({**places, **env}, lambda _settings: pytest.fail("no cluster is asked"))
+    (found,) = [finding for finding in findings if finding.what == "limits"]
+    return found
+
+
+def test_the_doctor_asks_redis_and_says_what_follows_when_it_does_not_answer(tmp_path, redis_url):
+    well = doctors_finding(tmp_path, **{NAME: redis_url})
+    ill = doctors_finding(tmp_path, **{NAME: "redis://:canary@127.0.0.1:1/0"})
+
+    assert (well.ok, well.words) == (True, "counted in Redis: for all gateways that use it")
+    assert (ill.ok, ill.advice.partition(",")[0]) == (
+        False,
+        "until then each process counts for itself",
+    )
+    assert "canary" not in ill.words
+
+
+def test_the_doctor_says_how_several_processes_count_in_memory(tmp_path):
+    found = doctors_finding(tmp_path, WEB_CONCURRENCY="3")
+
+    assert found.ok
+    assert "each of 3 processes" in found.words
