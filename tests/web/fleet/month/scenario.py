@@ -11,7 +11,7 @@ from web.catalog.warm import WarmWindow
 
 DAYS = 30
 # The last days are calm, so that everything that was begun can end.
-CALM_FROM = (DAYS - 2) * DAY
+CALM_FROM = (DAYS - 3) * DAY
 BREAKAGES = ("path", "hang", "hopeless", "rejected", "rejected for good")
 
 
@@ -60,12 +60,14 @@ def make_scenario(seed: int) -> Scenario:
     walltime = {name: random.choice((2, 4, 8, 12, 24)) * HOUR for name in names}
     models = tuple(_deployment(random, name, walltime[name]) for name in names)
     needed = sum(each.max_instances * each.gpus for each in models)
+    # Fewer than for one of each model, and one may wait for as long as the others are wanted.
+    least = sum(each.gpus for each in models)
     return Scenario(
         seed=seed,
         deployments=models,
         walltime_s=walltime,
         load_s={name: random.choice((20.0, 60.0, 180.0, 400.0)) for name in names},
-        gpus=max(2, round(needed * random.choice((0.5, 1.0, 1.0, 2.0)))),
+        gpus=max(2, least, round(needed * random.choice((0.5, 1.0, 1.0, 2.0)))),
         queue_wait_s=random.choice((2.0, 30.0, 300.0, 1800.0)),
         sessions=tuple(_sessions(random, names)),
         faults=tuple(_faults(random, names)),
