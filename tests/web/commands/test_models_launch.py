@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.web.commands.conftest import ago
+from tests.web.commands.conftest import Stopwatch, ago
 from tests.web.fleet.worlds import ID
 from web.clock import utc_now
 from web.commands.models import launching
@@ -210,8 +210,7 @@ def test_a_wait_that_takes_too_long_ends_with_124_and_the_demand_stays(fleet):
 
 
 def test_waiting_renews_the_demand_now_and_then(fleet, monkeypatch):
-    passed = iter(range(0, 1000, 15))
-    monkeypatch.setattr(launching.time, "monotonic", lambda: float(next(passed)))
+    monkeypatch.setattr(launching, "time", Stopwatch(15))
     asked = []
     fleet.steps = [lambda: asked.append(fleet.demand.asked_at()["m"]) for _ in range(4)]
     fleet.steps.append(lambda: fleet.add(S.READY, node="n1", port=20000))
