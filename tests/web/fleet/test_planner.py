@@ -61,7 +61,9 @@ def test_without_a_listing_nothing_is_ended(state):
 @pytest.mark.parametrize("state", [JobState.UNKNOWN, JobState.COMPLETING, JobState.SUSPENDED])
 def test_a_job_in_a_state_we_cannot_read_is_alive(state):
     ready = instance(S.READY, ready_at=ago(60))
-    assert planned(view(ready, jobs=(job(state),))) == [Note(ID, job(state), NOW)]
+    actions = planned(view(ready, jobs=(job(state),)))
+    assert actions[0] == Note(ID, job(state), NOW)
+    assert not [a for a in actions if isinstance(a, End | Cancel | CancelJob | Drain)]
 
 
 def test_one_listing_without_the_job_ends_nothing():
