@@ -1,4 +1,4 @@
-"""squeue beside the database: what either holds that the other does not. Pure, but for `rows_of`.
+"""squeue beside the database: what either holds that the other does not.
 
 A job and an instance find each other by the job's name. Both sides are given as they were read:
 squeue first, the database after it, so that a job without a row is an orphan and no race.
@@ -93,13 +93,22 @@ def _same_model(jobs: Iterable[Job], live: dict[str, Row]) -> tuple[str, ...]:
 
 
 def rows_of(database: Path) -> tuple[Row, ...]:
-    """Every instance in a gateway's SQLite file, read past the gateway's own code."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        query = "SELECT id, model, state, job_id FROM instances ORDER BY created_at"
-        return tuple(Row(*values) for values in connection.execute(query))
+    """Every instance in a gateway's SQLite file."""
+    query = "SELECT id, model, state, job_id FROM instances ORDER BY created_at"
+    return tuple(Row(*values) for values in _read(database, query))
 
 
-def looks_of(database: Path) -> str:
+def last_look_of(database: Path) -> str:
     """When the fleet process last had an answer from squeue: grows with each such look."""
+    return str(_read(database, "SELECT max(succeeded_at) FROM cluster_looks")[0][0])
+
+
+def open_orders_of(database: Path) -> int:
+    """How many orders of administrators have not been fulfilled."""
+    return len(_read(database, "SELECT id FROM orders WHERE done_at IS NULL"))
+
+
+def _read(database: Path, query: str) -> list[tuple[str, ...]]:
+    # Past the gateway's own code, which is what is being tested.
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        return str(connection.execute("SELECT max(succeeded_at) FROM cluster_looks").fetchone()[0])
+        return connection.execute(query).fetchall()
