@@ -1,4 +1,4 @@
-"""Heartbeats, probes and Slurm's view decide together whether an instance lives; never one alone."""
+"""Heartbeats, probes and Slurm decide together whether an instance lives; never one alone."""
 
 from dataclasses import replace
 
