@@ -114,6 +114,13 @@ def test_an_engine_that_is_up_before_slurm_told_its_node_is_not_ready_yet(fleet)
     assert told[1].startswith("m: ready: job 7 on n1")
 
 
+def test_of_several_instances_the_one_that_serves_is_told(fleet):
+    fleet.add(S.READY, node=None, port=20000)
+    fleet.add(S.READY, id="another000", job_id="8", node="n2", port=20000)
+
+    assert fleet.run("models", "launch", "m").stderr == "m: ready: job 8 on n2\n"
+
+
 def test_an_instance_that_does_not_answer_is_told_as_such(fleet):
     fleet.add(S.UNREADY, node="n1", port=20000, claimed_by="7")
 

@@ -138,6 +138,17 @@ def test_stop_asks_on_a_terminal(fleet, ready, answer, orders, monkeypatch):
     assert (result.exit_code == 0) == (orders == 1)
 
 
+def test_stop_asks_about_what_it_ends_and_nothing_else(fleet, ready, monkeypatch):
+    fleet.add(S.READY, id="another000", load=Load(running=5))
+    monkeypatch.setattr(ordering, "sys", FakeSys(Terminal()))
+
+    one = fleet.run("models", "stop", ID, "--no-wait")
+    all_ = fleet.run("models", "stop", "m", "--no-wait")
+
+    assert f"Stop instance {ID} of m now, cutting off 3 requests?" in one.stderr
+    assert "Stop 2 instances of m now, cutting off 8 requests?" in all_.stderr
+
+
 def test_stop_does_not_ask_when_there_is_nothing_to_stop(fleet, monkeypatch):
     monkeypatch.setattr(ordering, "sys", FakeSys(Terminal()))
 
