@@ -68,6 +68,11 @@ def test_an_engine_without_a_token_counter_is_never_called_stuck():
     assert planned(unknown, LONG_FAILING) == []
 
 
+def test_an_engine_that_stopped_while_idle_tells_no_load_and_is_suspected_all_the_same():
+    (said,) = planned(ready(**{**STUCK, "load": Load()}), FAILING)
+    assert isinstance(said, Suspect)
+
+
 def test_a_suspended_job_gets_no_requests_and_is_not_ended():
     suspended = ready(slurm_state="SUSPENDED", **SILENT)
     (said,) = planned(suspended, LONG_FAILING)
