@@ -49,9 +49,19 @@ def said_last(shuffler: Shuffler) -> dict:
     return max((json.loads(body) for body, _ in shuffler.heard), key=lambda r: r["sequence"])
 
 
-def wait_until_all_fates_were_met(shuffler: Shuffler) -> None:
-    wait_until(lambda: set(FATES) <= shuffler.fates.keys(), 60, f"every fate: {shuffler.fates}")
-    wait_until(lambda: shuffler.fates[REPLAYED] > 10, 60, "old reports said again")
+def wait_until_all_fates_were_met(gateway: Gateway, shuffler: Shuffler) -> None:
+    """Meanwhile what is known only ever gets newer, and what serves goes on serving."""
+    newest = -1
+
+    def met() -> bool:
+        nonlocal newest
+        (instance,) = instances(gateway)
+        assert instance.state is S.READY
+        assert instance.sequence >= newest, "an old report was believed"
+        newest = instance.sequence
+        return set(FATES) <= shuffler.fates.keys() and shuffler.fates[REPLAYED] > 10
+
+    wait_until(met, 60, "every fate, and old reports said again")
 
 
 def test_callbacks_lost_doubled_late_and_reordered_converge_within_two_ticks(
@@ -62,7 +72,7 @@ def test_callbacks_lost_doubled_late_and_reordered_converge_within_two_ticks(
     )
 
     with Traffic(gateway, MODEL, 2, Asking(plain_s=(0.1, 0.3), stream_s=(0.5, 1))) as traffic:
-        wait_until_all_fates_were_met(shuffler)
+        wait_until_all_fates_were_met(gateway, shuffler)
         shuffler.disturbs = False
         heard = len(shuffler.heard)
         wait_until(lambda: len(shuffler.heard) > heard, TWO_TICKS_S, "the next report")
@@ -87,7 +97,7 @@ def test_a_drain_that_callbacks_disturb_ends_the_job_and_old_reports_do_not_wake
     gateway.client(max_retries=20).chat.completions.create(
         model=MODEL, messages=[{"role": "user", "content": "x"}], max_tokens=1
     )
-    wait_until_all_fates_were_met(shuffler)
+    wait_until_all_fates_were_met(gateway, shuffler)
 
     gateway.write_models([{**ENTRY, "name": "another", "aliases": []}])
 
