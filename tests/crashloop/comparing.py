@@ -51,7 +51,7 @@ class Difference:
     """In words, one entry per case; nothing where both sides agree."""
 
     orphans: tuple[str, ...] = ()  # live jobs that no live instance has
-    twins: tuple[str, ...] = ()  # live jobs beside another that is enough
+    twins: tuple[str, ...] = ()  # jobs and instances beside another that is enough
     lost: tuple[str, ...] = ()  # live instances that no live job serves
     crossed: tuple[str, ...] = ()  # an instance that goes by another job's id
     # Whether these intents became jobs nobody knows before their grace is over: no difference yet.
@@ -69,7 +69,7 @@ def compare(jobs: Sequence[Job], rows: Sequence[Row]) -> Difference:
     undecided = [row for row in missing if row.state == UNDECIDED and row.job_id is None]
     return Difference(
         orphans=tuple(str(job) for job in jobs if job.name not in live),
-        twins=(*same_name(jobs), *_same_model(jobs, live)),
+        twins=(*same_name(jobs), *_same_model(live.values())),
         lost=tuple(str(row) for row in missing if row not in undecided),
         crossed=tuple(
             f"{job}: {live[job.name]}"
@@ -86,10 +86,10 @@ def same_name(jobs: Iterable[Job]) -> tuple[str, ...]:
     return tuple(f"{n} jobs are named {name}" for name, n in counts.items() if n > 1)
 
 
-def _same_model(jobs: Iterable[Job], live: dict[str, Row]) -> tuple[str, ...]:
-    rows = {job.name: live[job.name] for job in jobs if job.name in live}
-    counts = Counter(row.model for row in rows.values() if row.state not in LEAVING)
-    return tuple(f"{n} jobs serve {model}" for model, n in counts.items() if n > 1)
+def _same_model(live: Iterable[Row]) -> tuple[str, ...]:
+    """Whether or not they have their jobs yet."""
+    counts = Counter(row.model for row in live if row.state not in LEAVING)
+    return tuple(f"{n} instances of {model}" for model, n in counts.items() if n > 1)
 
 
 def rows_of(database: Path) -> tuple[Row, ...]:

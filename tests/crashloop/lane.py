@@ -76,6 +76,9 @@ class Lane:
         self._chance = chance
         self._entry: dict[str, object] = {}
         self._deaths = 0
+        self._has_started = False
+        # Ever seen: none must be, not even for a moment.
+        self.twins: set[str] = set()
         folder.mkdir(parents=True)
         env = {
             **slurm.gateway_env(),
@@ -90,6 +93,7 @@ class Lane:
 
     def start(self) -> None:
         self.gateway.start()
+        self._has_started = True
 
     def crash(self, crash: Crash) -> None:
         """Bring one about and see it mended; raises `Disagreement`."""
@@ -122,17 +126,21 @@ class Lane:
     def close(self) -> None:
         """End the gateway and its jobs, whatever state they are in."""
         self.gateway.kill9()
-        names = {row.job_name for row in self.rows()}
+        names = self.job_names()
         for job in self._squeue.live():
             if job.name in names:
                 self._slurm.scancel(job.id)
 
     def rows(self) -> tuple[Row, ...]:
-        return rows_of(self.database) if self.database.exists() else ()
+        """All its instances, over or not."""
+        return rows_of(self.database) if self._has_started else ()
+
+    def job_names(self) -> set[str]:
+        return {row.job_name for row in self.rows()}
 
     def _begin(self, kind: Kind) -> None:
         """A model nobody has asked for before is asked for."""
-        self._entry = {**self._model, "name": f"crash/{uuid4().hex[:8]}"}
+        self._entry = {**self._model, "name": f"crash/{uuid4().hex[:8]}", "max_instances": 1}
         if kind is Kind.SLOW:
             self._entry["engine_args"] = {"startup-seconds": 3600}
         elif kind is Kind.QUEUED:
@@ -198,7 +206,9 @@ class Lane:
         jobs = self._squeue.live()
         rows = self.rows()
         names = {row.job_name for row in rows}
-        return compare([job for job in jobs if job.name in names], rows)
+        difference = compare([job for job in jobs if job.name in names], rows)
+        self.twins.update(difference.twins)
+        return difference
 
     def _live(self) -> list[Row]:
         """The live instances of the current model."""

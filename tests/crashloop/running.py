@@ -34,7 +34,7 @@ class Run:
         self, slurm: SlurmKit, folder: Path, loops: int, seed: int, lanes: int, *, patient: bool
     ) -> None:
         self._slurm = slurm
-        self._squeue = Squeue(slurm)
+        self._squeue = Squeue(slurm, self._job_names)
         self._folder = folder
         self._lives: Iterator[Life] = lives(seed, loops, patient=patient)
         self._chances = [random.Random(f"{seed}-{number}") for number in range(lanes)]
@@ -49,7 +49,7 @@ class Run:
         _make_closed_partition(self._slurm)
         try:
             self._drive_all()
-            self._look_for_strangers()
+            self._look_back()
         finally:
             for lane in self._lanes:
                 lane.close()
@@ -106,14 +106,19 @@ class Run:
         with self._lock:
             self._tally.differ(f"{type(error).__name__}: {error}"[:1000], difference)
 
-    def _look_for_strangers(self) -> None:
-        """At the end of it all: jobs that are in nobody's database, and twins seen on the way."""
+    def _job_names(self) -> set[str]:
+        return {name for lane in tuple(self._lanes) for name in lane.job_names()}
+
+    def _look_back(self) -> None:
+        """What is left at the end of it all, and what was seen on the way."""
         jobs = self._squeue.live()
-        difference = compare(jobs, [row for lane in self._lanes for row in lane.rows()])
-        if difference:
-            self._tally.differ(f"at the end: {difference}", difference)
-        for twin in self._squeue.twins:
+        left = compare(jobs, [row for lane in self._lanes for row in lane.rows()])
+        if left:
+            self._tally.differ(f"at the end: {left}", left)
+        for twin in self._squeue.twins.union(*(lane.twins for lane in self._lanes)):
             self._tally.differ(twin, Difference(twins=(twin,)))
+        for stranger in self._squeue.strangers:
+            self._tally.differ(f"nobody knows {stranger}", Difference(orphans=(stranger,)))
 
 
 def _make_closed_partition(slurm: SlurmKit) -> None:
