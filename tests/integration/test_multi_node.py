@@ -49,8 +49,8 @@ def processes_of(slurm: SlurmKit, job_id: str) -> list[int]:
     return [pid for pid in pids if environment_of(pid).get("SLURM_JOB_ID") == job_id]
 
 
-def wait_until_nothing_is_left(slurm: SlurmKit, job_id: str) -> None:
-    wait_until(lambda: not processes_of(slurm, job_id), 20, f"no process of job {job_id}")
+def wait_until_nothing_is_left(slurm: SlurmKit, job_id: str, timeout_s: float = 20) -> None:
+    wait_until(lambda: not processes_of(slurm, job_id), timeout_s, f"no process of job {job_id}")
 
 
 def log_of(slurm: SlurmKit, job: dict[str, str]) -> str:
