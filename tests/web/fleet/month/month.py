@@ -45,6 +45,9 @@ class Outcome:
     gpu_hours: float = 0.0
     busy_hours: float = 0.0
     still_waiting: int = 0
+    # Hours in which a model was to be there unasked, and those of them in which none was ready.
+    kept_hours: float = 0.0
+    down_hours: float = 0.0
     ends: dict[str, int] = field(default_factory=dict)
 
 
@@ -62,7 +65,7 @@ class Month:
         self.misfortune = Misfortune(self)
         self.outcome = Outcome(scenario.seed, Tally())
         self.workers: list[Worker] = []
-        self._next_look = 0.0
+        self._next_look = self._looked_at = 0.0
         self._close_until = CLOSE_FOR_S
         self._reminders: set[float] = set()
         self._prepare()
@@ -109,6 +112,8 @@ class Month:
 
     def _look(self, at: float) -> None:
         timeline = self.timeline
+        self._account(at - self._looked_at)
+        self._looked_at = at
         timeline.now = max(timeline.now, at - 0.5)
         for worker in self.workers:
             worker.beat()
@@ -121,6 +126,14 @@ class Month:
         if self.store.moves != before:
             self.disturb()
         self._next_look = self._after(at)
+
+    def _account(self, passed_s: float) -> None:
+        """How long a model that is to stay up was not, since the look before."""
+        ready = {i.model for i in self.store.live() if i.is_routable}
+        for deployment in self.gateway.catalog:
+            if deployment.min_instances:
+                self.outcome.kept_hours += passed_s / HOUR
+                self.outcome.down_hours += passed_s / HOUR * (deployment.name not in ready)
 
     def _after(self, at: float) -> float:
         """When the next look is due that can tell or decide anything."""
@@ -175,6 +188,7 @@ class Month:
             client = Client(
                 session, self.timeline, self.random, self.outcome.tally, self.gateway.send
             )
+            client.on_needless_cut = self.watch.cut
             self.timeline.after(self.random.uniform(0, 5), client.ask)
         self.disturb()
 

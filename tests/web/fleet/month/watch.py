@@ -20,6 +20,12 @@ LOOKS_FOR_GHOSTS = 3
 SUBMISSION_GRACE = timedelta(seconds=60)
 # More instances than wanted may be there at one look, not at the next.
 LOOKS_FOR_CROWDS = 1
+# What a handover is there to spare every request that a drain has time for.
+WALLTIME_CUTS = (
+    "TIMEOUT",
+    "the time limit is near, no more time",
+    "the gateway asked, no more time",
+)
 # Asked for all the while, the cluster answers, and still nobody is launched.
 NEGLECT_S = 900.0
 
@@ -110,6 +116,11 @@ class Watch:
             found = ", ".join(f"{i.id} {i.state}" for i in instances)
             self.fail(f"{deployment.name}: {present} present, max {deployment.max_instances}, "
                       f"{leaving} leaving: {found}")  # fmt: skip
+
+    def cut(self, cause: str) -> None:
+        """A request was cut that takes no longer than a drain may."""
+        if cause in WALLTIME_CUTS:
+            self.fail(f"a short request was cut: {cause}")
 
     def closed(self, waiting: int) -> None:
         """After days without faults nobody waits any more."""

@@ -209,7 +209,7 @@ class Worker:
         if not self.ready:
             self.end(JobState.COMPLETED, f"{why}: nothing was served yet")
             return
-        self.timeline.after(limit_s, lambda: self.end(JobState.COMPLETED, "drained as allowed"))
+        self.timeline.after(limit_s, lambda: self.end(JobState.COMPLETED, f"{why}, no more time"))
         if not self.draining:
             self.draining = True
             self.say("draining", why)
@@ -242,4 +242,4 @@ class Worker:
         self.gone = True
         dead, self.requests, self.stuck = self.requests, [], []
         for request in dead:
-            request.cut(cause)
+            request.cut("its engine hung" if self.hung or self.cut_off else cause)
