@@ -65,6 +65,7 @@ class MemoryStore:
         self.orders = MemoryOrders(timeline)
         self.orphans = MemoryOrphans()
         self.ends: dict[str, int] = {}
+        self.on_end: Callable[[Instance], None] = lambda instance: None
         self.version = self.moves = 0
 
     # What is known
@@ -179,6 +180,7 @@ class MemoryStore:
             self._history[changed.model] = (changed, *older)[:HISTORY_PER_MODEL]
             reason = str(changed.end_reason)
             self.ends[reason] = self.ends.get(reason, 0) + 1
+            self.on_end(changed)
         return changed
 
 

@@ -72,6 +72,7 @@ class Month:
 
     def _prepare(self) -> None:
         self.slurm.tell = self.watch.tell
+        self.store.on_end = lambda i: self.watch.ended(i, self.slurm.jobs.get(i.job_id or ""))
         self.gateway.catalog = Catalog(self.scenario.deployments)
         self.slurm.on_start, self.slurm.on_end = self._job_started, self._job_ended
         self.slurm.on_term, self.slurm.on_change = self._job_told, self.disturb

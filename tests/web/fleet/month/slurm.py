@@ -105,6 +105,9 @@ class SmallSlurm:
             if self.random.random() < 0.5:
                 self._add(spec, delay_s=self.random.uniform(0.0, 90.0))
             raise SubmitUnknown("the connection broke")
+        if self.random.random() < self.scenario.ambiguous / 2:
+            # As after a login node that repeats what it was sent: two jobs of one instance.
+            self._add(spec, delay_s=self.random.uniform(0.0, 90.0))
         return self._add(spec, 0.0)
 
     def list_jobs(self) -> tuple[Job, ...]:

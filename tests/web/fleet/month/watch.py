@@ -8,7 +8,7 @@ from tests.web.fleet.month.slurm import SmallJob
 from tests.web.fleet.month.timeline import DAY, HOUR, Timeline
 from tests.web.fleet.month.worker import Worker
 from web.catalog.deployment import Deployment
-from web.fleet.states import Instance, InstanceState
+from web.fleet.states import NOT_OURS, Instance, InstanceState
 
 S = InstanceState
 # A stray job may be seen by this many looks before it is told to end.
@@ -116,6 +116,12 @@ class Watch:
             found = ", ".join(f"{i.id} {i.state}" for i in instances)
             self.fail(f"{deployment.name}: {present} present, max {deployment.max_instances}, "
                       f"{leaving} leaving: {found}")  # fmt: skip
+
+    def ended(self, instance: Instance, job: SmallJob | None) -> None:
+        """Its row says that Slurm ended the job: then Slurm did."""
+        alive = job is not None and job.is_live and job.ending is None
+        if alive and instance.end_reason in NOT_OURS:
+            self.fail(f"{instance.id} ended as {instance.end_reason}, but its job lives")
 
     def cut(self, cause: str) -> None:
         """A request was cut that takes no longer than a drain may."""
