@@ -12,8 +12,11 @@ from tests.integration.conftest import GatewayMaker
 from tests.integration.kit import SlurmKit
 from tests.integration.kit.processes import environment_of, kit_pids
 from tests.integration.serving import MODEL, chat, only_job, simulated, wait_until_served
+from tests.integration.test_hostile_words import bait, bait_lines
+from tests.integration.test_hostile_words import canaries as careless_canaries
 from tests.waiting import wait_until
 
+canaries = careless_canaries
 KEY_VARIABLE = "VLLM_API_KEY"
 
 
@@ -97,6 +100,27 @@ def test_the_engines_key_reaches_every_rank_and_stands_in_no_command_line(
     assert key not in told(slurm, job_id)
     for pid in processes_of(slurm, job_id):
         assert key.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_what_is_typed_reaches_every_rank_and_no_shell_on_any_node(
+    slurm: SlurmKit, new_gateway: GatewayMaker, canaries: Path
+):
+    path, text = f"/models/{bait(canaries)}", bait_lines(canaries)
+    model = simulated(slurm, nodes=3, gpus=3, path=path, engine_args={"chat-template": text})
+    model["env"] |= {"KSCOPE_TEST_TEXT": text}
+    gateway = new_gateway([model])
+    gateway.start()
+
+    wait_until_served(gateway)
+
+    ranks = ranks_of(slurm, only_job(slurm)["id"])
+    assert len(ranks) == 3
+    for pid in ranks.values():
+        argv = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        assert argv[argv.index("--model") + 1] == path
+        assert argv[argv.index("--chat-template") + 1] == text
+        assert environment_of(pid)["KSCOPE_TEST_TEXT"] == text
+    assert list(canaries.iterdir()) == []
 
 
 def test_when_one_rank_dies_the_job_ends_with_the_cause_in_words(slurm: SlurmKit, spread: Gateway):
