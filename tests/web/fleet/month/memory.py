@@ -65,6 +65,7 @@ class MemoryStore:
         self.orders = MemoryOrders(timeline)
         self.orphans = MemoryOrphans()
         self.ends: dict[str, int] = {}
+        self.on_intent: Callable[[Instance], None] = lambda instance: None
         self.on_end: Callable[[Instance], None] = lambda instance: None
         self.version = self.moves = 0
 
@@ -109,6 +110,7 @@ class MemoryStore:
 
     def intend(self, instance: Instance) -> None:
         self._hook("before the intent")
+        self.on_intent(instance)
         self._live[instance.id] = instance
         self.version += 1
         self._tell(f"{instance.model} {instance.id}: intended")

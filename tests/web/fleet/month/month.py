@@ -16,6 +16,7 @@ from tests.web.fleet.month.timeline import DAY, HOUR, Timeline
 from tests.web.fleet.month.watch import Watch
 from tests.web.fleet.month.worker import Worker
 from web.catalog import Catalog
+from web.catalog.deployment import Deployment
 from web.fleet.failures import launch_record
 from web.fleet.policy import Policy
 from web.fleet.states import Instance
@@ -72,6 +73,7 @@ class Month:
 
     def _prepare(self) -> None:
         self.slurm.tell = self.watch.tell
+        self.store.on_intent = self._intended
         self.store.on_end = lambda i: self.watch.ended(i, self.slurm.jobs.get(i.job_id or ""))
         self.gateway.catalog = Catalog(self.scenario.deployments)
         self.slurm.on_start, self.slurm.on_end = self._job_started, self._job_ended
@@ -178,6 +180,11 @@ class Month:
             self._reminders.add(at)
             self._next_look = min(self._next_look, at)
 
+    def watch_closely(self) -> None:
+        """Somebody is to be found out within minutes."""
+        for delay_s in range(0, 160, 20):
+            self.remind(delay_s)
+
     def _reminded_at(self, at: float) -> float:
         self._reminders = {when for when in self._reminders if when > at}
         return min(self._reminders, default=float("inf"))
@@ -225,7 +232,9 @@ class Month:
 
     def _load_changed(self, worker: Worker) -> None:
         deployment = self.gateway.catalog.find(worker.job.model)
-        if not worker.requests:
+        if worker.hung:
+            self.watch_closely()
+        elif not worker.requests:
             self.remind(deployment.scale_down_after_s + AFTER_TIMER_S)
             self.remind(deployment.idle_timeout_s + AFTER_TIMER_S)
         elif len(worker.requests) > deployment.target_requests:
@@ -246,6 +255,8 @@ class Month:
     def _job_told(self, job: SmallJob) -> None:
         worker = self._worker_of(job)
         if worker is not None:
+            if job.is_told_by_us:
+                self.watch.told_to_end(self.store.find(job.instance_id), worker)
             worker.drain(20.0, "SIGTERM")
 
     # Judgement
@@ -254,6 +265,8 @@ class Month:
         slurm, now = self.slurm, self.timeline.clock()
         blind = slurm.is_away or slurm.login_is_away or self.fleet.is_down or self.gateway.is_away
         rows = {i.id: i for i in self.store.live()}
+        if self.fleet.is_down or self.gateway.is_away:
+            self.watch.acting_since = self.timeline.now
         if not blind:
             self.watch.looked(slurm.jobs.values(), rows, self.store.find)
         history = self.store.history()
@@ -261,9 +274,9 @@ class Month:
             own = [i for i in rows.values() if i.model == deployment.name]
             past = history.get(deployment.name, ())
             if not blind:
-                lead_s = start_s((*own, *past), self.policy)
-                leaving = sum(is_leaving(i, deployment, lead_s, now, self.policy) for i in own)
-                self.watch.crew(deployment, own, leaving)
+                self.watch.crew(deployment, own, self._leaving(deployment, own))
+                for instance in own:
+                    self.watch.lasts(instance, deployment)
             record = launch_record(
                 past, deployment.fingerprint, self.store.orders.retried().get(deployment.name), now,
                 self.policy,
@@ -273,6 +286,17 @@ class Month:
                 self.remind((record.next_at - now).total_seconds())
             open_ = not blind and not own and not record.given_up and now >= record.next_at
             self.watch.neglect(deployment.name, asked, open_)
+
+    def _leaving(self, deployment: Deployment, own: list[Instance]) -> int:
+        """How many of a model's instances are to be succeeded."""
+        lead_s = start_s((*own, *self.store.history().get(deployment.name, ())), self.policy)
+        now = self.timeline.clock()
+        return sum(is_leaving(i, deployment, lead_s, now, self.policy) for i in own)
+
+    def _intended(self, instance: Instance) -> None:
+        deployment = self.gateway.catalog.find(instance.model)
+        own = [i for i in self.store.live() if i.model == instance.model]
+        self.watch.intended(deployment, own, self._leaving(deployment, own))
 
     def _close(self) -> Outcome:
         out = self.outcome

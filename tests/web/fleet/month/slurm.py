@@ -38,7 +38,7 @@ class SmallJob:
         self.started_at: float | None = None
         self.ended_at: float | None = None
         self.restarts = 0
-        self.held = False
+        self.held = self.is_told_by_us = False
         self.ending: JobState | None = None  # what a TERM is to end it as
         self._row: tuple[object, Job] | None = None
 
@@ -128,6 +128,7 @@ class SmallSlurm:
             raise CancelFailed("Unable to contact slurm controller")
         job = self.jobs.get(job_id)
         if job is not None and job.is_live:
+            job.is_told_by_us = True
             self.terminate(job, J.CANCELLED)
 
     def read_log(self, instance_id: str, max_bytes: int = 65536) -> str:

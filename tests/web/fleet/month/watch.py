@@ -8,7 +8,7 @@ from tests.web.fleet.month.slurm import SmallJob
 from tests.web.fleet.month.timeline import DAY, HOUR, Timeline
 from tests.web.fleet.month.worker import Worker
 from web.catalog.deployment import Deployment
-from web.fleet.states import NOT_OURS, Instance, InstanceState
+from web.fleet.states import NOT_OURS, EndReason, Instance, InstanceState
 
 S = InstanceState
 # A stray job may be seen by this many looks before it is told to end.
@@ -26,6 +26,11 @@ WALLTIME_CUTS = (
     "the time limit is near, no more time",
     "the gateway asked, no more time",
 )
+# These ends can wait for requests.
+SPARING = (EndReason.IDLE, EndReason.SCALED_DOWN, EndReason.REPLACED, EndReason.WALLTIME)
+DRAIN_MARGIN_S, LATE_S = 60.0, 60.0
+# An engine with requests and no token is found out within this.
+HUNG_S = 150.0
 # Asked for all the while, the cluster answers, and still nobody is launched.
 NEGLECT_S = 900.0
 
@@ -42,6 +47,8 @@ class Watch:
         self._ghosts: dict[str, int] = {}
         self._crowded: dict[str, int] = {}
         self._neglected_since: dict[str, float] = {}
+        # Since when the fleet process has been at work without a break.
+        self.acting_since = 0.0
         self.story: deque[str] = deque(maxlen=60)
 
     def tell(self, words: str) -> None:
@@ -63,6 +70,8 @@ class Watch:
             self.fail(f"a request for {instance.id} reached {worker.job.instance_id}")
         elif not worker.ready:
             self.fail(f"a request was sent to {instance.id}, whose engine is not proven")
+        elif self._timeline.now - max(worker.stuck_from, self.acting_since) > HUNG_S:
+            self.fail(f"a request was sent to {instance.id}, whose engine hangs since long")
 
     def owns(self, worker: Worker) -> None:
         """This worker was told to go on: nobody else may serve for its instance."""
@@ -116,6 +125,30 @@ class Watch:
             found = ", ".join(f"{i.id} {i.state}" for i in instances)
             self.fail(f"{deployment.name}: {present} present, max {deployment.max_instances}, "
                       f"{leaving} leaving: {found}")  # fmt: skip
+
+    def intended(self, deployment: Deployment, instances: list[Instance], leaving: int) -> None:
+        """A launch begins; these were there before it."""
+        present = sum(i.state.is_present for i in instances)
+        if present >= deployment.max_instances + leaving:
+            found = ", ".join(f"{i.id} {i.state}" for i in instances)
+            self.fail(f"{deployment.name} is launched beside {found}")
+
+    def told_to_end(self, instance: Instance | None, worker: Worker) -> None:
+        """Our scancel reaches a worker: one that nobody is angry with was let finish first."""
+        if instance is None or worker.draining or worker.hung or worker.cut_off:
+            return
+        if worker.requests and instance.end_reason in SPARING:
+            self.fail(f"{instance.id} was cancelled ({instance.end_reason}) amid its requests")
+
+    def lasts(self, instance: Instance, deployment: Deployment) -> None:
+        """After a look: nothing starts or drains for longer than it may."""
+        began, limit_s = instance.state_since, deployment.drain_timeout_s + DRAIN_MARGIN_S
+        if instance.state is S.STARTING:
+            began, limit_s = instance.running_since or began, deployment.startup_timeout_s
+        elif instance.state is not S.DRAINING:
+            return
+        if (self._timeline.clock() - began).total_seconds() > limit_s + LATE_S:
+            self.fail(f"{instance.id} is {instance.state} for longer than it may")
 
     def ended(self, instance: Instance, job: SmallJob | None) -> None:
         """Its row says that Slurm ended the job: then Slurm did."""

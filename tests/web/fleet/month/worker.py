@@ -42,6 +42,7 @@ class Worker:
         self.last: Report | None = None
         self.failures = 0
         self.busy_since: float | None = None
+        self.hung_since: float | None = None
         self.busy_seconds = 0.0
         self.began_at = self.timeline.now
         self.on_owner: Callable[[Worker], None] = lambda worker: None
@@ -56,6 +57,16 @@ class Worker:
     def answers(self) -> bool:
         """Makes a token for whoever asks now."""
         return self.ready and not (self.gone or self.cut_off or self.hung)
+
+    @property
+    def stuck_from(self) -> float:
+        """Since when it has had requests and made no token; infinite while it makes some."""
+        if self.hung_since is None or self.busy_since is None:
+            return float("inf")
+        return max(self.hung_since, self.busy_since)
+
+    def hang(self) -> None:
+        self.hung, self.hung_since = True, self.timeline.now
 
     # Reports
 
@@ -192,6 +203,7 @@ class Worker:
 
     def thaw(self) -> None:
         self.hung = self.cut_off = False
+        self.hung_since = None
         late, self.stuck = self.stuck, []
         for request in late:
             self._computed(request)
