@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class Run:
     """So many crashes by `lanes` gateways; `folder` holds their data, `seed` repeats their order.
 
-    `patient`: also what takes a minute to be mended or, at the end, to be decided.
+    `patient`: also what takes a minute to be decided at the end.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Run:
         self._slurm = slurm
         self._squeue = Squeue(slurm, self._job_names)
         self._folder = folder
-        self._lives: Iterator[Life] = lives(seed, loops, patient=patient)
+        self._lives: Iterator[Life] = lives(seed, loops)
         self._chances = [random.Random(f"{seed}-{number}") for number in range(lanes)]
         self._patient = patient
         self._model = simulated(slurm)

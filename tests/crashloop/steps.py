@@ -78,31 +78,25 @@ ENDINGS = {
     "end.written": _ENDS,
     "ended.written": _DRAINS,
 }
-# Nobody but the next scancel ends a queued job, and that is tried again only after a minute.
-TAKES_A_MINUTE = ("stop.written", Kind.QUEUED)
 # Looks at the cluster while a model is launched: any of the first few may be the last.
 LOOKS = 4
 
 
-def lives(seed: int, loops: int, *, patient: bool) -> Iterator[Life]:
-    """So many crashes in all, two in the life of an instance, the last perhaps with one.
-
-    `patient`: also those that take a minute to be mended.
-    """
-    pairs = _pairs(random.Random(seed), patient)
+def lives(seed: int, loops: int) -> Iterator[Life]:
+    """So many crashes in all, two in the life of an instance, the last perhaps with one."""
+    pairs = _pairs(random.Random(seed))
     yield from islice(pairs, loops // 2)
     yield from ((first,) for first, _ in islice(pairs, loops % 2))
 
 
-def _pairs(chance: random.Random, patient: bool) -> Iterator[tuple[Crash, Crash]]:
+def _pairs(chance: random.Random) -> Iterator[tuple[Crash, Crash]]:
     """Round after round over all failpoints, for ever."""
     assert sorted((*BEGINNINGS, *ENDINGS)) == sorted(NAMES)
     while True:
         beginnings = chance.sample(list(BEGINNINGS), len(BEGINNINGS))
         endings = chance.sample(list(ENDINGS), len(ENDINGS))
         for first, last in zip(beginnings, endings, strict=True):
-            ends = [end for end in ENDINGS[last] if patient or (last, end[0]) != TAKES_A_MINUTE]
-            kind, way = chance.choice(ends)
+            kind, way = chance.choice(ENDINGS[last])
             kinds = BEGINNINGS[first]
             times = chance.randint(1, LOOKS) if first == "look.listed" else 1
             # One life, if what ends in this way comes by that beginning.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from slurm.jobs import JobState
 from web.catalog.deployment import Deployment
 from web.fleet.actions import Action, Cancel, Drain, Fulfil, NoteMissing
 from web.fleet.changes import Deed, after
@@ -127,7 +128,9 @@ def _overdue(instance: Instance, view: View, now: datetime, policy: Policy) -> l
         if _seconds(instance.state_since, now) > limit + policy.drain_margin_s:
             reason = instance.end_reason or EndReason.OPERATOR
             return [Cancel(instance.id, instance.job_id, reason, "the drain took too long")]
-    stuck = _seconds(instance.state_since, now) > policy.stop_retry_s
+    is_queued = view.cluster_answers and instance.slurm_state == JobState.PENDING.name
+    patience_s = policy.queued_stop_retry_s if is_queued else policy.stop_retry_s
+    stuck = _seconds(instance.state_since, now) > patience_s
     if instance.state is S.STOPPING and instance.job_id is not None and stuck:
         reason = instance.end_reason or EndReason.OPERATOR
         return [Cancel(instance.id, instance.job_id, reason, instance.detail)]

@@ -15,6 +15,8 @@ class Policy:
     submit_grace_s: float = 60.0
     # scancel is asked again when its job still lives after this long (KillWait is 30 s).
     stop_retry_s: float = 60.0
+    # A queued job goes at once: one still there was never told (whoever was to tell it died).
+    queued_stop_retry_s: float = 5.0
     # A drain that overruns its own deadline by this much is ended from outside.
     drain_margin_s: float = 60.0
     # A job of ours that nobody wants has this long to be told from one that is being recorded.

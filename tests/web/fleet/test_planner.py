@@ -153,6 +153,13 @@ def test_a_cancel_that_did_not_take_is_sent_again():
     assert (type(action), action.reason) == (Cancel, EndReason.IDLE)
 
 
+def test_a_cancel_of_a_queued_job_is_soon_sent_again():
+    queued = {"end_reason": EndReason.IDLE, "slurm_state": "PENDING"}
+    (action,) = planned(view(instance(S.STOPPING, state_since=ago(6), **queued)))
+    assert isinstance(action, Cancel)
+    assert planned(view(instance(S.STOPPING, state_since=ago(4), **queued))) == []
+
+
 def test_an_idle_instance_is_drained():
     idle = instance(S.READY, ready_at=ago(2000), active_at=ago(601))
     world = view(idle, deployments={"m": deployment(idle_timeout_s=600.0)})
