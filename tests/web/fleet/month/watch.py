@@ -94,6 +94,8 @@ class Watch:
             if job.is_live and job.submitted_at <= self._timeline.now:
                 named.add(job.instance_id)
                 row = rows.get(job.instance_id)
+                if row is not None and row.is_routable and job.started_at is None:
+                    self.fail(f"{row.id} counts as ready while its job waits")
                 mine = row is not None and (row.claimed_by or job.job_id) == job.job_id
                 if not mine and job.ending is None:
                     strays[job.job_id] = self._strays.get(job.job_id, 0) + 1
