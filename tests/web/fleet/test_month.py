@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from slurm import jobs
 from slurm.errors import ObservationFailed
+from slurm.jobs import JobState
 from tests.web.fleet.month.__main__ import summary
 from tests.web.fleet.month.month import Month, run_month
 from tests.web.fleet.month.scenario import make_scenario
@@ -90,6 +92,12 @@ def test_the_watch_sees_a_failed_listing_taken_for_an_empty_one(monkeypatch):
             return ()
 
     monkeypatch.setattr(SmallSlurm, "list_jobs", list_or_nothing)
+    assert is_seen()
+
+
+def test_the_watch_sees_a_state_that_cannot_be_read_taken_for_an_end(monkeypatch):
+    over = frozenset({*jobs._OVER, JobState.UNKNOWN})
+    monkeypatch.setattr(jobs, "_OVER", over)
     assert is_seen()
 
 

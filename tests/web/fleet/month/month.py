@@ -74,7 +74,7 @@ class Month:
     def _prepare(self) -> None:
         self.slurm.tell = self.watch.tell
         self.store.on_intent = self._intended
-        self.store.on_end = lambda i: self.watch.ended(i, self.slurm.jobs.get(i.job_id or ""))
+        self.store.on_end = self._ended
         self.gateway.catalog = Catalog(self.scenario.deployments)
         self.slurm.on_start, self.slurm.on_end = self._job_started, self._job_ended
         self.slurm.on_term, self.slurm.on_change = self._job_told, self.disturb
@@ -297,6 +297,10 @@ class Month:
         deployment = self.gateway.catalog.find(instance.model)
         own = [i for i in self.store.live() if i.model == instance.model]
         self.watch.intended(deployment, own, self._leaving(deployment, own))
+
+    def _ended(self, instance: Instance) -> None:
+        job = self.slurm.jobs.get(instance.job_id or "")
+        self.watch.ended(instance, job, job and self._worker_of(job))
 
     def _close(self) -> Outcome:
         out = self.outcome

@@ -1,6 +1,7 @@
 """A small Slurm behind the Cluster protocol: one queue, few GPUs, and its ways to fail."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from slurm.errors import (
@@ -121,7 +122,13 @@ class SmallSlurm:
         for job_id in gone:
             del self.jobs[job_id]
         now = self.timeline.now
-        return tuple(j.row(self.timeline) for j in self.jobs.values() if j.submitted_at <= now)
+        rows = [j.row(self.timeline) for j in self.jobs.values() if j.submitted_at <= now]
+        if rows and self.random.random() < self.scenario.lossy / 4:
+            # A state of a newer Slurm: whatever it means, it is not the end.
+            index = self.random.randrange(len(rows))
+            if not rows[index].state.is_over:
+                rows[index] = replace(rows[index], state=J.UNKNOWN)
+        return tuple(rows)
 
     def cancel(self, job_id: str) -> None:
         if self.is_away or self.login_is_away:

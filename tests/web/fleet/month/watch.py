@@ -152,11 +152,14 @@ class Watch:
         if (self._timeline.clock() - began).total_seconds() > limit_s + LATE_S:
             self.fail(f"{instance.id} is {instance.state} for longer than it may")
 
-    def ended(self, instance: Instance, job: SmallJob | None) -> None:
-        """Its row says that Slurm ended the job: then Slurm did."""
+    def ended(self, instance: Instance, job: SmallJob | None, worker: Worker | None) -> None:
+        """Its row says that the job, or its engine, is gone: then it is."""
         alive = job is not None and job.is_live and job.ending is None
+        serves = alive and worker is not None and not worker.gone
         if alive and instance.end_reason in NOT_OURS:
             self.fail(f"{instance.id} ended as {instance.end_reason}, but its job lives")
+        if serves and instance.end_reason is EndReason.CRASHED:
+            self.fail(f"{instance.id} ended as crashed, but its worker lives")
 
     def cut(self, cause: str) -> None:
         """A request was cut that takes no longer than a drain may."""
