@@ -56,6 +56,7 @@ class MortalCluster:
     def __init__(self, slurm: SmallSlurm, hook) -> None:
         self._slurm, self._hook = slurm, hook
         self.list_jobs, self.read_log = slurm.list_jobs, slurm.read_log
+        self.lookup = slurm.lookup
         self.close = slurm.close
 
     def submit(self, spec: LaunchSpec) -> str:

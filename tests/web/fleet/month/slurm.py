@@ -1,10 +1,11 @@
 """A small Slurm behind the Cluster protocol: one queue, few GPUs, and its ways to fail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from random import Random
 
 from slurm.errors import (
+    AccountingOff,
     CancelFailed,
     ObservationFailed,
     ShellUnavailable,
@@ -20,6 +21,8 @@ J = JobState
 MIN_JOB_AGE_S = 300.0
 SLURMD_TIMEOUT_S = 300.0
 KILL_WAIT_S = 30.0
+# So late does accounting hear of a job's end.
+RECORD_LAG_S = 20.0
 
 
 class SmallJob:
@@ -76,6 +79,7 @@ class SmallSlurm:
         self.timeline = timeline
         self.random = random
         self.jobs: dict[str, SmallJob] = {}
+        self.records: dict[str, SmallJob] = {}
         self.others_gpus = 0
         self.broken: dict[str, str] = {}
         self.is_away = self.login_is_away = False
@@ -85,7 +89,7 @@ class SmallSlurm:
         self.on_change: Callable[[], None] = lambda: None
         self.tell: Callable[[str], None] = lambda words: None
         self.gpu_seconds = 0.0
-        self.submits = self.listings = 0
+        self.submits = self.listings = self.lookups = 0
         self._next_id = 1
 
     # The Cluster protocol
@@ -120,7 +124,7 @@ class SmallSlurm:
             id_ for id_, j in self.jobs.items() if j.ended_at is not None and j.ended_at < horizon
         ]
         for job_id in gone:
-            del self.jobs[job_id]
+            self.records[job_id] = self.jobs.pop(job_id)
         now = self.timeline.now
         rows = [j.row(self.timeline) for j in self.jobs.values() if j.submitted_at <= now]
         if rows and self.random.random() < self.scenario.lossy / 4:
@@ -129,6 +133,21 @@ class SmallSlurm:
             if not rows[index].state.is_over:
                 rows[index] = replace(rows[index], state=J.UNKNOWN)
         return tuple(rows)
+
+    def lookup(self, job_ids: Collection[str]) -> tuple[Job, ...]:
+        """Every third site keeps no records; those of the others come late."""
+        self.lookups += 1
+        if self.scenario.seed % 3 == 0:
+            raise AccountingOff("Slurm accounting storage is disabled")
+        if self.is_away or self.login_is_away:
+            raise ObservationFailed("Connection refused")
+        known = (self.records[job_id] for job_id in job_ids if job_id in self.records)
+        return tuple(self._record(job) for job in known)
+
+    def _record(self, job: SmallJob) -> Job:
+        row, ended_at = job.row(self.timeline), job.ended_at
+        told = ended_at is not None and ended_at + RECORD_LAG_S < self.timeline.now
+        return row if told else replace(row, state=J.RUNNING)
 
     def cancel(self, job_id: str) -> None:
         if self.is_away or self.login_is_away:
@@ -231,7 +250,7 @@ class SmallSlurm:
     def forget(self, job: SmallJob) -> None:
         """Ended and gone from every listing at once."""
         self.end(job, J.CANCELLED)
-        self.jobs.pop(job.job_id, None)
+        self.records[job.job_id] = self.jobs.pop(job.job_id)
 
     def _stop_counting(self, job: SmallJob) -> None:
         if job.started_at is not None and job.is_live:
