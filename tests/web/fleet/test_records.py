@@ -92,7 +92,7 @@ def test_a_record_of_a_live_job_neither_ends_nor_saves_an_instance(world, state)
 
 @pytest.mark.parametrize("error", [ObservationFailed("refused"), AccountingOff("disabled")])
 def test_without_an_answer_of_accounting_two_listings_decide_as_ever(world, error, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "web.fleet.records")
     vanish(world, world.has(S.READY, ID), JobState.TIMEOUT)
     world.cluster.lookup_error = error
     world.tick()
