@@ -32,10 +32,11 @@ class Policy:
     launches_per_minute: int = 30
 
     # How long a launch takes: the longest of the last few, or this where there was none.
-    starts_remembered: int = 5
+    starts_remembered: int = 8
     unseen_start_s: float = 600.0
     # A successor is launched that much earlier than past starts ask for: times this, and this more.
-    lead_margin: float = 1.5
+    # Simulated months: more brings nothing, less leaves models down after long queues.
+    lead_margin: float = 2.0
     lead_least_s: float = 30.0
 
     # Three heartbeats of 10 s and a delivery.

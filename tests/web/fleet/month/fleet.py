@@ -1,6 +1,5 @@
 """The fleet process: the real Reconciler on stores in memory, killed and started again."""
 
-import logging
 from datetime import datetime
 from hashlib import sha256
 from random import Random
@@ -15,8 +14,6 @@ from web.catalog.deployment import Deployment
 from web.fleet.evidence import Probe
 from web.fleet.probing import worth_probing
 from web.fleet.reconciler import Reconciler
-
-logging.getLogger("web.fleet").setLevel(logging.CRITICAL)
 
 
 class Killed(BaseException):

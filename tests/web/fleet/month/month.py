@@ -1,5 +1,6 @@
 """One month in one loop: events as they come, looks at the cluster where they matter."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -88,6 +89,16 @@ class Month:
     # The loop
 
     def run(self) -> Outcome:
+        """Without a word in the log: a month has hundreds of thousands of them."""
+        log = logging.getLogger("web.fleet")
+        before = log.level
+        log.setLevel(logging.CRITICAL)
+        try:
+            return self._run()
+        finally:
+            log.setLevel(before)
+
+    def _run(self) -> Outcome:
         timeline, end = self.timeline, DAYS * DAY
         while True:
             when = min(timeline.next_at, self._next_look)

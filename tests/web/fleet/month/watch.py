@@ -18,9 +18,9 @@ LOOKS_OF_GRACE = 7
 # A row whose job is gone may be found so by this many, once its submission cannot be on its way.
 LOOKS_FOR_GHOSTS = 3
 SUBMISSION_GRACE = timedelta(seconds=60)
-# More instances than wanted may be there at two looks: dismissals wait for successions
-# (test_planner_properties.py gives them as many plans).
-LOOKS_FOR_CROWDS = 2
+# More instances than the most may be there at one look: of those that a plan already decides about,
+# the next one knows what they have become (test_planner_properties.py gives it as many plans).
+LOOKS_FOR_CROWDS = 1
 # What a handover is there to spare every request that a drain has time for.
 WALLTIME_CUTS = (
     "TIMEOUT",
