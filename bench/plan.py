@@ -9,6 +9,7 @@ from bench.measures.cancel import measure_cancel
 from bench.measures.memory import measure_memory
 from bench.measures.paced import measure_paced
 from bench.measures.rates import measure_cold, measure_json, measure_latency, measure_stream
+from bench.measures.tick import measure_tick
 from bench.stage import Stage
 
 Figures = dict[str, Any]
@@ -26,6 +27,7 @@ class Measurement:
 # Memory comes first: what an allocator once took for a load, later loads get for nothing.
 MEASUREMENTS = (
     Measurement("memory", measure_memory),
+    Measurement("tick", measure_tick),
     Measurement("cold", measure_cold),
     Measurement("paced", measure_paced),
     Measurement("cancel", measure_cancel),

@@ -34,6 +34,8 @@ def ratios(figures: Figures) -> Figures:
         "rss_idle_mb": _at(figures, "memory", "rss_idle_mb"),
         "kb_per_open_stream": _at(figures, "memory", "kb_per_open_stream"),
         "async_burst": _burst(figures),
+        "tick_1000_s": _at(figures, "tick", "steady_s"),
+        "squeue_per_tick": _at(figures, "tick", "squeue_per_tick"),
     }
 
 

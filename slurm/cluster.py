@@ -1,18 +1,23 @@
 """The port through which everybody else sees a cluster, and Slurm behind it."""
 
+import time
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from slurm.commands import (
+    build_sacct,
     build_sbatch,
     build_scancel,
     build_squeue,
     build_tail,
+    parse_sacct,
     parse_sbatch,
     parse_scancel,
     parse_squeue,
     parse_tail,
 )
 from slurm.errors import (
+    AccountingOff,
     CancelFailed,
     LogUnavailable,
     ObservationFailed,
@@ -27,6 +32,9 @@ from slurm.shell import Shell
 
 # slurmctld answers within its MessageTimeout (10 s) or not at all; sbatch and scancel try twice.
 DEADLINE_S = 30.0
+# Accounting is asked for words only; nothing waits longer for it.
+LOOKUP_DEADLINE_S = 10.0
+ACCOUNTING_OFF_FOR_S = 3600.0
 
 
 class Cluster(Protocol):
@@ -45,6 +53,14 @@ class Cluster(Protocol):
         """All our jobs, recently finished ones included. Raises ObservationFailed."""
         ...
 
+    def lookup(self, job_ids: Collection[str]) -> tuple[Job, ...]:
+        """What the records tell of these jobs of ours, which `list_jobs` may have forgotten.
+
+        Records may be late: only that a job is over is certain. One nobody knows is left out.
+        Raises ObservationFailed; AccountingOff, at once, where no records are kept.
+        """
+        ...
+
     def cancel(self, job_id: str) -> None:
         """End a job soon, whatever it does. No error for one that is over. Raises CancelFailed."""
         ...
@@ -59,12 +75,20 @@ class Cluster(Protocol):
 
 
 class SlurmCluster:
-    """Slurm, reached through any Shell."""
+    """Slurm, reached through any Shell. `clock` is in seconds and only goes forward."""
 
-    def __init__(self, shell: Shell, name: str = "slurm", log_dir: str = ".kscope/logs") -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        name: str = "slurm",
+        log_dir: str = ".kscope/logs",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = name
         self._shell = shell
         self._log_dir = log_dir
+        self._clock = clock
+        self._ask_accounting_at = float("-inf")
 
     def submit(self, spec: LaunchSpec) -> str:
         """See Cluster. The script travels on stdin; nothing is copied to the cluster."""
@@ -87,6 +111,22 @@ class SlurmCluster:
         except ShellError as error:
             raise ObservationFailed(str(error)) from error
         return parse_squeue(result)
+
+    def lookup(self, job_ids: Collection[str]) -> tuple[Job, ...]:
+        """See Cluster. One sacct for all; where accounting is off, one an hour."""
+        if not job_ids:
+            return ()
+        if self._clock() < self._ask_accounting_at:
+            raise AccountingOff("there was no accounting when last asked")
+        try:
+            argv = build_sacct(job_ids)
+            jobs = parse_sacct(self._shell.run(argv, deadline_s=LOOKUP_DEADLINE_S))
+        except AccountingOff:
+            self._ask_accounting_at = self._clock() + ACCOUNTING_OFF_FOR_S
+            raise
+        except (ShellError, ValueError) as error:
+            raise ObservationFailed(str(error)) from error
+        return tuple(job for job in jobs if job.job_id in job_ids)
 
     def cancel(self, job_id: str) -> None:
         """See Cluster. TERM to the whole job now, KILL after the site's KillWait."""

@@ -5,9 +5,11 @@ those of src/common/slurm_errno.c; what was measured was measured on 22.05.8.
 """
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from slurm.errors import (
+    AccountingOff,
     CancelFailed,
     LogUnavailable,
     ObservationFailed,
@@ -25,6 +27,7 @@ NOT_FOUND = 127  # what every shell answers when there is no such program
 # too short for a row. All other fields have no width: squeue would cut them, too.
 _NAME_WIDTH = len(JOB_NAME_PREFIX) + 11
 _FORMAT = f"%i|%T|%r|%S|%e|%V|%B|%N|%{_NAME_WIDTH}j"
+_CLOCK = ("env", "TZ=UTC", "SLURM_TIME_FORMAT=standard")
 _JOB_ID = re.compile(r"[1-9][0-9]{0,9}")
 # Somebody's array task or part of a heterogeneous job: a proper row, but never one of ours.
 _ROW_ID = re.compile(_JOB_ID.pattern + r"(?:[_+][0-9\[\],%-]+)?")
@@ -150,8 +153,7 @@ def build_squeue() -> list[str]:
 
     squeue prints the local time of wherever it runs, and sites make it relative by default.
     """
-    clock = ["env", "TZ=UTC", "SLURM_TIME_FORMAT=standard"]
-    return [*clock, "squeue", "--noheader", "--me", "--all", "--states=all", "-o", _FORMAT]
+    return [*_CLOCK, "squeue", "--noheader", "--me", "--all", "--states=all", "-o", _FORMAT]
 
 
 def parse_squeue(result: Result) -> tuple[Job, ...]:
@@ -206,6 +208,53 @@ def _time(text: str) -> datetime | None:
     if text in _NO_TIME:
         return None
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+
+
+# The name is last as for squeue, but cannot be cut. That does not matter: rows come only of the
+# jobs asked for, which are ours; a name with a row in it is another's, and asks for another id.
+_SACCT_FORMAT = "JobIDRaw,State,Start,End,Submit,NodeList,JobName"
+_SACCT_STATE = re.compile(_STATE.pattern + r"(?: by [0-9]+)?")
+
+
+def build_sacct(job_ids: Collection[str]) -> list[str]:
+    """All these jobs in one call, in UTC: one row each, without steps, only the newest run.
+
+    Asked for ids, sacct looks at all times (else: at today). ValueError unless all are numbers.
+    """
+    if not job_ids or not all(_JOB_ID.fullmatch(job_id) for job_id in job_ids):
+        raise ValueError(f"not job ids: {job_ids!r}")
+    ids = ",".join(sorted(set(job_ids), key=int))
+    words = ["--allocations", "--parsable2", "--noheader", "-j", ids, "-o", _SACCT_FORMAT]
+    return [*_CLOCK, "sacct", *words]
+
+
+def parse_sacct(result: Result) -> tuple[Job, ...]:
+    """Jobs with names of ours that accounting knows. Rows with any field amiss are dropped.
+
+    Raises AccountingOff or ObservationFailed.
+    """
+    if result.exit_code == NOT_FOUND or "accounting storage is disabled" in result.stderr.lower():
+        raise AccountingOff(f"there is no accounting: {_line(result)}")
+    if result.exit_code != 0:
+        raise ObservationFailed(f"sacct failed ({result.exit_code}): {_line(result)}")
+    rows = [_parse_record(line) for line in result.stdout.split("\n")]
+    return tuple(row for row in rows if row is not None and _is_ours(row))
+
+
+def _parse_record(line: str) -> Job | None:
+    fields = line.split("|", 6)
+    if len(fields) != 7:
+        return None
+    job_id, state, start, end, submit, nodes, name = fields
+    try:
+        start_time, end_time, submit_time = _time(start), _time(end), _time(submit)
+    except ValueError:
+        return None
+    if not (_JOB_ID.fullmatch(job_id) and _SACCT_STATE.fullmatch(state) and nodes.isprintable()):
+        return None
+    # Of several nodes ("gpu[1-2]") accounting does not tell which one was the batch host.
+    node = nodes if _HOST.fullmatch(nodes) else None
+    return Job(job_id, name, JobState.parse(state), "", node, submit_time, start_time, end_time)
 
 
 def build_scancel(job_id: str) -> list[str]:

@@ -7,6 +7,7 @@ ClusterError
 │   ├── CommandTimeout        the deadline fired: whether the command took effect is unknown
 │   └── OutputTooLarge        more output than we are willing to hold; the command was cut off
 ├── ObservationFailed         a listing failed: there is no view, so nothing may be concluded
+│   └── AccountingOff         the site keeps no records of jobs that are over
 ├── SubmitRejected            the scheduler said no: no job exists (`terminal`: never ask again)
 ├── SubmitUnknown             the job may or may not exist: look for it by name, do not repeat
 ├── CancelFailed              the scheduler refused or did not answer: ask again
@@ -40,6 +41,10 @@ class OutputTooLarge(ShellError):
 
 class ObservationFailed(ClusterError):
     """A listing failed. Unknown is not absent: draw no conclusion from it."""
+
+
+class AccountingOff(ObservationFailed):
+    """The site keeps no records of jobs: what the queue has forgotten, nobody can tell."""
 
 
 class SubmitRejected(ClusterError):

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from slurm import supervisor
@@ -138,6 +138,10 @@ class LocalCluster:
         except OSError as error:
             raise ObservationFailed(f"the local jobs cannot be read: {error}") from error
         return tuple(job for job in jobs if job is not None)
+
+    def lookup(self, job_ids: Collection[str]) -> tuple[Job, ...]:
+        """There are no records besides those that the listing is made from."""
+        return tuple(job for job in self.list_jobs() if job.job_id in job_ids) if job_ids else ()
 
     def _look(self, job_dir: Path) -> Job | None:
         record = read_record(job_dir, "job")

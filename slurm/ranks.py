@@ -79,8 +79,8 @@ def across_nodes(argv: Sequence[str], nodes: int, cpus: int | None) -> list[str]
     """What starts `argv` once on each of `nodes`, from the first of them; ends when one rank ends.
 
     Measured on 22.05: one step gets the job's GPUs of every node, and the environment of srun byte
-    by byte (`scontrol` and `sacct` show none of it); TERM to srun kills all ranks, and the end of
-    the batch script ends what srun left. No shell reads `argv`: it travels as "$@".
+    by byte, of which `scontrol` shows nothing; TERM to srun kills all ranks, and the end of the
+    batch script ends what srun left. No shell reads `argv`: it travels as "$@".
     """
     if nodes == 1:
         return list(argv)

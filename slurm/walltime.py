@@ -2,8 +2,10 @@
 
 import re
 
-# Beside the drain itself: to end the engine, and to say so.
-MARGIN_S = 60
+# Slurm looks every 30 s and warns up to 60 s early (man sbatch, --signal).
+EARLY_S = 60
+# Of a short job's time, the drain may take a quarter.
+DRAIN_SHARE = 0.25
 MAX_WARNING_S = 65535  # man sbatch, --signal
 
 _LIMIT = re.compile(r"(?:(?P<days>\d+)-)?(?P<clock>\d+(?::\d+){0,2})")
@@ -27,14 +29,15 @@ def seconds_of(limit: str | None) -> int | None:
 
 
 def warning_s(drain_timeout_s: float, limit: str | None) -> int:
-    """Seconds before the end at which to warn a job that then wants to drain.
+    """Seconds before the end at which to warn a job, which then drains of its own accord.
 
-    At half of a short job's time at the earliest: at its start it serves nobody yet. Slurm looks
-    every 30 s and warns up to 60 s early. A limit that cannot be read is left to Slurm to refuse.
+    This is for a job that nobody else drains: whoever routes to it hands over earlier, and is not
+    to be anticipated by a warning that comes early. A limit that cannot be read is left to Slurm
+    to refuse.
     """
     try:
         limit_s = seconds_of(limit)
     except ValueError:
         limit_s = None
-    lead_s = min(drain_timeout_s + MARGIN_S, MAX_WARNING_S)
-    return max(1, int(lead_s if limit_s is None else min(lead_s, limit_s / 2)))
+    drain_s = drain_timeout_s if limit_s is None else min(drain_timeout_s, limit_s * DRAIN_SHARE)
+    return int(min(max(1, drain_s - EARLY_S), MAX_WARNING_S))

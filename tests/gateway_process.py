@@ -34,6 +34,8 @@ class Gateway:
     One object is one gateway over many lives: `kill9` and `start` again keep port, data and key.
     """
 
+    module = "web.openai_proxy.routes"
+
     def __init__(
         self, folder: Path, models: Sequence[Mapping[str, object]], env: Mapping[str, str] = {}
     ) -> None:
@@ -70,7 +72,7 @@ class Gateway:
         """Start it and return when it answers."""
         with self.log_file.open("ab") as log:
             self._parent = subprocess.Popen(
-                [sys.executable, "-m", "web.openai_proxy.routes"],
+                [sys.executable, "-m", self.module],
                 cwd=REPOSITORY,
                 env=self.env,
                 stdin=subprocess.DEVNULL,

@@ -3,7 +3,6 @@
 Hosts that share a database go by the database server's clock, however wrong their own is.
 """
 
-import contextlib
 import logging
 import threading
 import time
@@ -44,19 +43,31 @@ class ServerClock:
         # The server's time when our monotonic clock stood at zero.
         self._origin: datetime | None = None
         self._measure_at_s = float("-inf")
+        # One at a time: a server that hangs must not gather threads and connections.
+        self._measuring = threading.Lock()
         self()
 
     def __call__(self) -> datetime:
-        now_s = self._monotonic()
-        if now_s >= self._measure_at_s:
-            self._measure_at_s = now_s + RETRY_S
+        if self._monotonic() >= self._measure_at_s and self._measuring.acquire(blocking=False):
+            self._measure_at_s = self._monotonic() + RETRY_S
             if self._origin is None:
-                self.measure()
+                self._measure_and_release()
             else:
-                with contextlib.suppress(RuntimeError):  # no thread to be had: later
-                    threading.Thread(target=self.measure, daemon=True).start()
+                self._measure_beside()
         origin = self._origin
         return self._local() if origin is None else origin + timedelta(seconds=self._monotonic())
+
+    def _measure_beside(self) -> None:
+        try:
+            threading.Thread(target=self._measure_and_release, daemon=True).start()
+        except RuntimeError:  # no thread to be had: later
+            self._measuring.release()
+
+    def _measure_and_release(self) -> None:
+        try:
+            self.measure()
+        finally:
+            self._measuring.release()
 
     def measure(self) -> None:
         """Ask the server; without a prompt answer the last measurement stays."""

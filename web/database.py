@@ -1,10 +1,12 @@
 """The database: engine, transactions, migrations. SQLite by default, PostgreSQL by URL.
 
 SQLite runs in WAL, so readers never wait; a write transaction takes its lock at once
-(BEGIN IMMEDIATE), so two writers queue up for at most the busy timeout instead of failing
-half-way with SQLITE_BUSY.
+(BEGIN IMMEDIATE), so two writers queue up for at most BUSY_TIMEOUT_S instead of failing half-way
+with SQLITE_BUSY.
 """
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,13 +27,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from web.clock import ServerClock, utc_now
 
 BUSY_TIMEOUT_S = 5
+FIRST_PAUSE_S, MOST_PAUSE_S = 0.001, 0.03
 IDLE_TRANSACTION_S = 5
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -198,5 +201,28 @@ def _prepare_sqlite_connection(synchronous: str, connection: Any, _record: objec
 
 
 def _begin_sqlite_transaction(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("kscope_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("kscope_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite's own waiting is a sleep in C: in a gateway worker it would stop every stream.
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        _begin_to_write(connection)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Wait for our turn, at most BUSY_TIMEOUT_S; other greenlets go on meanwhile."""
+    deadline_s, pause_s = time.monotonic() + BUSY_TIMEOUT_S, FIRST_PAUSE_S
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            code = getattr(error.orig, "sqlite_errorcode", None)
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() + pause_s > deadline_s:
+                raise
+        else:
+            return
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, MOST_PAUSE_S)

@@ -10,7 +10,7 @@ from datetime import UTC
 import pytest
 
 from slurm.cluster import Cluster
-from slurm.errors import LogUnavailable, SubmitRejected
+from slurm.errors import AccountingOff, LogUnavailable, SubmitRejected
 from slurm.jobs import Job, JobState
 from slurm.script import LaunchSpec
 from tests.slurm.specs import spec
@@ -21,6 +21,7 @@ class ClusterContract:
     """One suite over LocalCluster, SlurmCluster on recordings, and SlurmCluster on real Slurm."""
 
     patience_s = 30.0
+    keeps_records = True
 
     @pytest.fixture
     def instance_id(self, request: pytest.FixtureRequest) -> str:
@@ -113,6 +114,29 @@ class ClusterContract:
     def test_a_job_that_ends_badly_is_failed(self, cluster: Cluster, instance_id: str) -> None:
         job_id = cluster.submit(spec(instance_id, setup=("exit 3",)))
         assert self.wait_for(cluster, job_id, JobState.FAILED).reason == "NonZeroExitCode"
+
+    def test_how_a_job_ended_can_be_looked_up(self, cluster: Cluster, instance_id: str) -> None:
+        job_id = cluster.submit(spec(instance_id, setup=("exit 3",)))
+        self.wait_for(cluster, job_id, JobState.FAILED)
+        if not self.keeps_records:
+            with pytest.raises(AccountingOff):
+                cluster.lookup([job_id])
+            return
+
+        def look() -> Job | None:
+            jobs = cluster.lookup([job_id, "99999999"])
+            assert [job.job_id for job in jobs] in ([], [job_id])
+            return next((job for job in jobs if job.state.is_over), None)
+
+        record = wait_until(look, self.patience_s, f"the record of job {job_id}")
+        if record is None:
+            raise AssertionError
+        assert (record.job_id, record.name) == (job_id, f"kscope-{instance_id}")
+        assert record.state is JobState.FAILED
+        assert record.end_time is not None
+
+    def test_looking_up_nothing_is_no_error(self, cluster: Cluster) -> None:
+        assert cluster.lookup([]) == ()
 
     def test_what_a_job_printed_can_be_read(self, cluster: Cluster, instance_id: str) -> None:
         job_id = cluster.submit(spec(instance_id, setup=("echo out; echo err >&2; exit 0",)))

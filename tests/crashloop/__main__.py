@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.crashloop.running import Run, lives
+from tests.crashloop.running import Run
 from tests.integration.kit import running_kit
 
 # Most of a crash is waiting; with more than these a small machine makes it working.
@@ -21,12 +21,13 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=LANES, help="gateways side by side")
     given = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stderr)
-    logging.getLogger("openai").setLevel(logging.WARNING)
+    for chatty in ("httpx", "openai"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     # As for Ctrl-C: the cluster and the gateways are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="kscope-crashloop-") as folder, running_kit() as slurm:
-        run = Run(slurm, Path(folder), lives(given.seed, given.loops), given.loops)
-        tally = run.crash(given.lanes, given.seed, patient=True)
+        run = Run(slurm, Path(folder), given.loops, given.seed, given.lanes, patient=True)
+        tally = run.crash()
     print(tally.line())
     sys.exit(not tally.is_good)
 

@@ -1,4 +1,4 @@
-"""squeue beside the database: what either holds that the other does not. Pure, but for `rows_of`.
+"""squeue beside the database: what either holds that the other does not.
 
 A job and an instance find each other by the job's name. Both sides are given as they were read:
 squeue first, the database after it, so that a job without a row is an orphan and no race.
@@ -51,7 +51,7 @@ class Difference:
     """In words, one entry per case; nothing where both sides agree."""
 
     orphans: tuple[str, ...] = ()  # live jobs that no live instance has
-    twins: tuple[str, ...] = ()  # live jobs beside another that is enough
+    twins: tuple[str, ...] = ()  # jobs and instances beside another that is enough
     lost: tuple[str, ...] = ()  # live instances that no live job serves
     crossed: tuple[str, ...] = ()  # an instance that goes by another job's id
     # Whether these intents became jobs nobody knows before their grace is over: no difference yet.
@@ -69,7 +69,7 @@ def compare(jobs: Sequence[Job], rows: Sequence[Row]) -> Difference:
     undecided = [row for row in missing if row.state == UNDECIDED and row.job_id is None]
     return Difference(
         orphans=tuple(str(job) for job in jobs if job.name not in live),
-        twins=(*same_name(jobs), *_same_model(jobs, live)),
+        twins=(*same_name(jobs), *_same_model(live.values())),
         lost=tuple(str(row) for row in missing if row not in undecided),
         crossed=tuple(
             f"{job}: {live[job.name]}"
@@ -86,20 +86,29 @@ def same_name(jobs: Iterable[Job]) -> tuple[str, ...]:
     return tuple(f"{n} jobs are named {name}" for name, n in counts.items() if n > 1)
 
 
-def _same_model(jobs: Iterable[Job], live: dict[str, Row]) -> tuple[str, ...]:
-    rows = {job.name: live[job.name] for job in jobs if job.name in live}
-    counts = Counter(row.model for row in rows.values() if row.state not in LEAVING)
-    return tuple(f"{n} jobs serve {model}" for model, n in counts.items() if n > 1)
+def _same_model(live: Iterable[Row]) -> tuple[str, ...]:
+    """Whether or not they have their jobs yet."""
+    counts = Counter(row.model for row in live if row.state not in LEAVING)
+    return tuple(f"{n} instances of {model}" for model, n in counts.items() if n > 1)
 
 
 def rows_of(database: Path) -> tuple[Row, ...]:
-    """Every instance in a gateway's SQLite file, read past the gateway's own code."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        query = "SELECT id, model, state, job_id FROM instances ORDER BY created_at"
-        return tuple(Row(*values) for values in connection.execute(query))
+    """Every instance in a gateway's SQLite file."""
+    query = "SELECT id, model, state, job_id FROM instances ORDER BY created_at"
+    return tuple(Row(*values) for values in _read(database, query))
 
 
-def looks_of(database: Path) -> str:
+def last_look_of(database: Path) -> str:
     """When the fleet process last had an answer from squeue: grows with each such look."""
+    return str(_read(database, "SELECT max(succeeded_at) FROM cluster_looks")[0][0])
+
+
+def open_orders_of(database: Path) -> int:
+    """How many orders of administrators have not been fulfilled."""
+    return len(_read(database, "SELECT id FROM orders WHERE done_at IS NULL"))
+
+
+def _read(database: Path, query: str) -> list[tuple[str, ...]]:
+    # Past the gateway's own code, which is what is being tested.
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        return str(connection.execute("SELECT max(succeeded_at) FROM cluster_looks").fetchone()[0])
+        return connection.execute(query).fetchall()

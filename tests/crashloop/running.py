@@ -2,56 +2,70 @@
 
 import logging
 import random
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from contextlib import suppress
 from pathlib import Path
 
 from tests.crashloop.comparing import Difference, compare
-from tests.crashloop.lane import Disagreement, Lane
+from tests.crashloop.lane import CLOSED_PARTITION, Disagreement, Lane
 from tests.crashloop.squeue import Squeue
-from tests.crashloop.steps import Crash, crashes
+from tests.crashloop.steps import Life, lives
 from tests.crashloop.tally import Tally
 from tests.integration.kit import SlurmKit
 from tests.integration.serving import simulated
 
-Life = tuple[Crash, ...]
+# Whoever reads more of them than these has seen enough.
+MOST_DISAGREEMENTS = 5
 
 log = logging.getLogger(__name__)
 
 
 class Run:
-    """`folder` holds the lanes' data; `lives` are shared out among the lanes."""
+    """So many crashes by `lanes` gateways; `folder` holds their data, `seed` repeats their order.
 
-    def __init__(self, slurm: SlurmKit, folder: Path, lives: Iterator[Life], loops: int) -> None:
-        self.tally = Tally(loops)
+    `patient`: also what takes a minute to be decided at the end.
+    """
+
+    def __init__(
+        self, slurm: SlurmKit, folder: Path, loops: int, seed: int, lanes: int, *, patient: bool
+    ) -> None:
         self._slurm = slurm
-        self._squeue = Squeue(slurm)
+        self._squeue = Squeue(slurm, self._job_names)
         self._folder = folder
-        self._lives = lives
+        self._lives: Iterator[Life] = lives(seed, loops)
+        self._chances = [random.Random(f"{seed}-{number}") for number in range(lanes)]
+        self._patient = patient
         self._model = simulated(slurm)
         self._lock = threading.Lock()
         self._lanes: list[Lane] = []
+        self._tally = Tally(loops)
 
-    def crash(self, lanes: int, seed: int, *, patient: bool) -> Tally:
-        """`patient`: see what becomes of every intent at the end."""
+    def crash(self) -> Tally:
         started = time.monotonic()
+        _make_closed_partition(self._slurm)
         try:
-            with ThreadPoolExecutor(lanes) as pool:
-                chances = [random.Random(f"{seed}-{number}") for number in range(lanes)]
-                list(pool.map(lambda chance: self._drive(chance, patient=patient), chances))
-            self._look_for_strangers()
+            self._drive_all()
+            self._look_back()
         finally:
-            self._lives = iter(())
             for lane in self._lanes:
                 lane.close()
-        self.tally.seconds = time.monotonic() - started
-        return self.tally
+        self._tally.seconds = time.monotonic() - started
+        return self._tally
 
-    def _drive(self, chance: random.Random, *, patient: bool) -> None:
-        """One lane after the other until there is nothing left to do: a new one when one fails."""
+    def _drive_all(self) -> None:
+        with ThreadPoolExecutor(len(self._chances)) as pool:
+            try:
+                list(pool.map(self._drive, self._chances))
+            finally:
+                # Interrupted: each lane ends with the life it is at.
+                self._lives, self._patient = iter(()), False
+
+    def _drive(self, chance: random.Random) -> None:
+        """One lane until there is nothing left to do; when it fails, another one goes on."""
         while (life := self._next_life()) is not None:
             lane = self._new_lane(chance)
             try:
@@ -59,27 +73,25 @@ class Run:
                 while life is not None:
                     self._live(lane, life)
                     life = self._next_life()
-                lane.finish(patient=patient)
+                lane.finish(patient=self._patient)
             except Exception as error:
                 self._note(error, lane)
                 lane.close()
 
     def _live(self, lane: Lane, life: Life) -> None:
-        slow = any(crash.while_it_starts for crash in life)
-        slow = slow and all(crash.failpoint != "ready.written" for crash in life)
         for crash in life:
             started = time.monotonic()
             try:
-                lane.crash(crash, slow=slow)
+                lane.crash(crash)
             finally:
                 with self._lock:
-                    self.tally.count(crash.failpoint)
-            took_s = time.monotonic() - started
-            log.info("%d: %s %s: %.1f s", self.tally.loops, crash.failpoint, crash.way, took_s)
+                    self._tally.count(crash.failpoint)
+            log.info("%d: %s: %.1f s", self._tally.loops, crash, time.monotonic() - started)
 
     def _next_life(self) -> Life | None:
         with self._lock:
-            return next(self._lives, None)
+            enough = len(self._tally.disagreements) >= MOST_DISAGREEMENTS
+            return None if enough else next(self._lives, None)
 
     def _new_lane(self, chance: random.Random) -> Lane:
         with self._lock:
@@ -90,22 +102,28 @@ class Run:
 
     def _note(self, error: Exception, lane: Lane) -> None:
         difference = error.difference if isinstance(error, Disagreement) else Difference()
-        log.error("%r\n%s", error, lane.gateway.log_tail(), exc_info=error)
+        log.error("%s", lane.gateway.log_tail(), exc_info=error)
         with self._lock:
-            self.tally.differ(f"{type(error).__name__}: {error}"[:1000], difference)
+            self._tally.differ(f"{type(error).__name__}: {error}"[:1000], difference)
 
-    def _look_for_strangers(self) -> None:
-        """At the end of it all: jobs that are in nobody's database, and twins seen on the way."""
+    def _job_names(self) -> set[str]:
+        return {name for lane in tuple(self._lanes) for name in lane.job_names()}
+
+    def _look_back(self) -> None:
+        """What is left at the end of it all, and what was seen on the way."""
         jobs = self._squeue.live()
-        difference = compare(jobs, [row for lane in self._lanes for row in lane.rows()])
-        if difference:
-            self.tally.differ(f"at the end: {difference}", difference)
-        for twin in self._squeue.twins:
-            self.tally.differ(twin, Difference(twins=(twin,)))
+        left = compare(jobs, [row for lane in self._lanes for row in lane.rows()])
+        if left:
+            self._tally.differ(f"at the end: {left}", left)
+        for twin in self._squeue.twins.union(*(lane.twins for lane in self._lanes)):
+            self._tally.differ(twin, Difference(twins=(twin,)))
+        for stranger in self._squeue.strangers:
+            self._tally.differ(f"nobody knows {stranger}", Difference(orphans=(stranger,)))
 
 
-def lives(seed: int, loops: int) -> Iterator[Life]:
-    """Seeded: so many crashes in all, two in each life, the last life perhaps with one."""
-    pairs = crashes(random.Random(seed))
-    yield from islice(pairs, loops // 2)
-    yield from ((first,) for first, _ in islice(pairs, loops % 2))
+def _make_closed_partition(slurm: SlurmKit) -> None:
+    """A partition where jobs wait; it goes with the cluster's next start."""
+    options = [f"PartitionName={CLOSED_PARTITION}", "Nodes=ALL", "State=DOWN"]
+    # That of an earlier run will do.
+    with suppress(subprocess.CalledProcessError):
+        slurm.daemons.run("scontrol", "create", *options)

@@ -41,10 +41,11 @@ def test_two_jobs_of_one_instance_are_twins():
     assert compare([JOB, Job("8", JOB.name, "PENDING")], [ROW]).twins
 
 
-def test_two_jobs_of_one_model_are_twins_unless_one_of_them_is_leaving():
+def test_two_instances_of_one_model_are_twins_unless_one_of_them_is_leaving():
     jobs = [JOB, OTHER_JOB]
 
-    assert compare(jobs, [ROW, OTHER_ROW]).twins == ("2 jobs serve m",)
+    assert compare(jobs, [ROW, OTHER_ROW]).twins == ("2 instances of m",)
+    assert compare([JOB], [ROW, Row("cccccccccc", "m", "submitting", None)]).twins
     assert compare(jobs, [row("draining"), OTHER_ROW]) == Difference()
 
 

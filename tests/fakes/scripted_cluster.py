@@ -3,13 +3,18 @@
 (tests/contracts/cluster_contract.py runs on LocalCluster, on recordings and on real Slurm.)
 """
 
+from collections.abc import Collection
+
 from slurm.errors import ClusterError, ObservationFailed
 from slurm.jobs import Job, JobState
 from slurm.script import LaunchSpec
 
 
 class ScriptedCluster:
-    """`submit_error` and `list_error` are raised when set; `calls` is what was asked of it."""
+    """The errors are raised when set; `calls` is what was asked of it.
+
+    `records` is what accounting knows of jobs, which need not be among `jobs` any more.
+    """
 
     name = "scripted"
 
@@ -18,6 +23,8 @@ class ScriptedCluster:
         self.calls: list[str] = []
         self.submit_error: ClusterError | None = None
         self.list_error: ObservationFailed | None = None
+        self.lookup_error: ObservationFailed | None = None
+        self.records: dict[str, Job] = {}
         self.specs: list[LaunchSpec] = []
 
     def submit(self, spec: LaunchSpec) -> str:
@@ -37,6 +44,12 @@ class ScriptedCluster:
         if self.list_error is not None:
             raise self.list_error
         return tuple(self.jobs.values())
+
+    def lookup(self, job_ids: Collection[str]) -> tuple[Job, ...]:
+        self.calls.append(f"lookup {' '.join(job_ids)}")
+        if self.lookup_error is not None:
+            raise self.lookup_error
+        return tuple(self.records[job_id] for job_id in job_ids if job_id in self.records)
 
     def cancel(self, job_id: str) -> None:
         self.calls.append(f"cancel {job_id}")

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import openai
 
 from tests.gateway_process import Gateway
 from tests.integration.kit import SlurmKit
+from tests.integration.kit.processes import environment_of, kit_pids
 from tests.waiting import wait_until
 
 MODEL = "test-org/Simulated-1B"
@@ -101,3 +103,12 @@ def only_job(slurm: SlurmKit) -> dict[str, str]:
     jobs = slurm.live_jobs()
     assert len(jobs) == 1, jobs
     return jobs[0]
+
+
+def engine_of(slurm: SlurmKit, job_id: str) -> int:
+    """The process id of the job's engine."""
+    for pid in kit_pids(slurm.folder):
+        in_job = environment_of(pid).get("SLURM_JOB_ID") == job_id
+        if in_job and b"slurm.simulator" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    raise AssertionError(f"job {job_id} runs no engine")

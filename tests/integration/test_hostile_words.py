@@ -12,8 +12,8 @@ from slurm.ssh import SSHShell
 from tests.fakes.callback_gateway import callback_gateway
 from tests.integration.conftest import GatewayMaker
 from tests.integration.kit import SlurmKit
-from tests.integration.kit.processes import environment_of, kit_pids
-from tests.integration.serving import chat, only_job, simulated, wait_until_served
+from tests.integration.kit.processes import environment_of
+from tests.integration.serving import chat, engine_of, only_job, simulated, wait_until_served
 
 KEY = "engine-key"
 
@@ -44,15 +44,6 @@ def canaries(slurm: SlurmKit) -> Path:
         assert list(folder.iterdir()), f"{careless} executed nothing"
     slurm.login.run(f"rm -f {folder}/*")
     return folder
-
-
-def engine_of(slurm: SlurmKit, job_id: str) -> int:
-    """The process id of the job's engine."""
-    for pid in kit_pids(slurm.folder):
-        in_job = environment_of(pid).get("SLURM_JOB_ID") == job_id
-        if in_job and b"slurm.simulator" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return pid
-    raise AssertionError(f"job {job_id} runs no engine")
 
 
 def argv_of(pid: int) -> list[str]:

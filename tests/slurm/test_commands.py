@@ -252,7 +252,7 @@ def test_a_submission_names_all_that_was_asked_and_nothing_else() -> None:
         "--job-name=kscope-abcdefghij",
         "--output=.kscope/logs/abcdefghij.log",
         "--open-mode=append",
-        "--signal=B:USR1@360",
+        "--signal=B:USR1@240",
         "--export=ALL",
         "--partition=gpu",
         "--qos=q",

@@ -32,19 +32,18 @@ def test_anything_else_is_refused(limit: str) -> None:
 @pytest.mark.parametrize(
     ("drain_timeout_s", "limit", "seconds"),
     [
-        (300.0, "08:00:00", 360),
-        (300.0, None, 360),
-        (300.0, "UNLIMITED", 360),
-        (0.0, "08:00:00", 60),
-        (300.0, "00:02:00", 60),
-        (300.0, "00:10:00", 300),
+        (300.0, "08:00:00", 240),
+        (300.0, None, 240),
+        (300.0, "UNLIMITED", 240),
+        (0.0, "08:00:00", 1),
+        (300.0, "00:02:00", 1),
+        (300.0, "00:10:00", 90),
         (10_000_000.0, None, 65535),
         (10_000_000.0, "20-0", 65535),
-        (300.0, "0:01", 1),
-        (300.0, "soon", 360),
+        (300.0, "soon", 240),
     ],
 )
-def test_a_job_is_warned_in_time_to_drain_but_not_before_half_its_time(
+def test_a_job_is_warned_while_it_can_drain_but_never_before_it_is_handed_over(
     drain_timeout_s: float, limit: str | None, seconds: int
 ) -> None:
     assert warning_s(drain_timeout_s, limit) == seconds

@@ -114,6 +114,24 @@ def test_sqlite_goes_by_the_clock_of_its_host(tmp_path):
     database.close()
 
 
+def test_a_server_that_hangs_is_not_asked_again_while_it_does():
+    host = Host()
+    clock = host.clock()
+    hangs, ask = threading.Event(), clock._ask
+
+    def ask_in_vain():
+        told = ask()
+        hangs.wait(10)
+        return told
+
+    clock._ask = ask_in_vain
+    for _ in range(5):
+        host.passed_s += 2 * MEASURE_INTERVAL_S
+        assert clock() == later(host.passed_s)
+    hangs.set()
+    assert [host.asked.acquire(timeout=s) for s in (5, 5, 0.1)] == [True, True, False]
+
+
 def test_many_threads_may_ask_for_the_time():
     host = Host()
     clock = host.clock()

@@ -1,6 +1,8 @@
 """Transactions and migrations, on SQLite and on PostgreSQL."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -64,6 +66,60 @@ def test_sqlite_readers_never_wait_for_a_writer(tmp_path):
     writer.execute("BEGIN IMMEDIATE")
     assert database.versions() == {}
     writer.close()
+    database.close()
+
+
+def test_sqlite_locked_a_writer_waits_its_turn_without_holding_other_greenlets_up(tmp_path):
+    """In a process of its own, patched by gevent as a gateway worker is."""
+    program = """
+from gevent import monkey
+monkey.patch_all()
+import sqlite3, sys, threading, time
+from web.database import Database, bump
+database = Database(sys.argv[1])
+database.migrate()
+other = sqlite3.connect(sys.argv[2], isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+longest, stop = [0.0], threading.Event()
+def tick():
+    while not stop.is_set():
+        at = time.monotonic()
+        time.sleep(0.005)
+        longest[0] = max(longest[0], time.monotonic() - at)
+def write():
+    with database.write() as session:
+        bump(session, "keys")
+ticker, writer = threading.Thread(target=tick), threading.Thread(target=write)
+ticker.start(), writer.start()
+time.sleep(1.0)
+other.execute("ROLLBACK")
+writer.join()
+stop.set()
+print(database.versions()["keys"], longest[0] < 0.5)
+"""
+    file = tmp_path / "kscope.db"
+    argv = [sys.executable, "-c", program, f"sqlite:///{file}", str(file)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("1 True\n", "")
+
+
+def test_sqlite_locked_a_writer_gives_up_in_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("web.database.BUSY_TIMEOUT_S", 0.2)
+    database = Database(f"sqlite:///{tmp_path}/kscope.db")
+    database.migrate()
+    other = sqlite3.connect(tmp_path / "kscope.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def count():
+        with database.write() as session:
+            bump(session, "keys")
+
+    with pytest.raises(StorageError, match="database is locked"):
+        count()
+    other.execute("ROLLBACK")
+    count()
+    assert database.versions() == {"keys": 1}
+    other.close()
     database.close()
 
 

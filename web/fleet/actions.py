@@ -49,8 +49,6 @@ class Cancel:
     job_id: str | None
     reason: EndReason
     detail: str = ""
-    # The same launch can never succeed: it is not tried again.
-    terminal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,14 +154,17 @@ def _ready(instance: Instance, report: Report, now: datetime) -> Instance:
 
 
 def _end(instance: Instance, report: Report, now: datetime) -> Instance:
-    ended = replace(instance, detail=_detail(report) or instance.detail)
-    if ended.state is S.DRAINING and ended.end_reason in NOT_OURS:
+    how = _detail(report)
+    told = replace(instance, detail=how or instance.detail)
+    if instance.state is S.DRAINING and instance.end_reason in NOT_OURS:
         # Walltime, preemption, scancel: which of them, the next listing knows.
-        return ended
-    if ended.state in (S.DRAINING, S.STOPPING):
-        reason = ended.end_reason or EndReason.OPERATOR
-        return moved(replace(ended, end_reason=reason), final_state(ended.state, reason), now)
-    return moved(replace(ended, end_reason=EndReason.CRASHED), S.FAILED, now)
+        return told
+    if instance.state in (S.DRAINING, S.STOPPING):
+        # Why we asked for the end says more than how it went.
+        reason = instance.end_reason or EndReason.OPERATOR
+        ended = replace(instance, end_reason=reason, detail=instance.detail or how)
+        return moved(ended, final_state(ended.state, reason), now)
+    return moved(replace(told, end_reason=EndReason.CRASHED), S.FAILED, now)
 
 
 def _with_load(instance: Instance, load: LoadReport, now: datetime) -> Instance:

@@ -49,7 +49,7 @@ def moved(instance: Instance, state: InstanceState, now: datetime) -> Instance:
     elif state is S.READY and changed.ready_at is None:
         changed = replace(changed, ready_at=now)
     elif state is S.PENDING:
-        changed = replace(changed, node=None, port=None, running_since=None)
+        changed = replace(changed, node=None, port=None, running_since=None, walltime_end=None)
     if state.is_over:
         changed = released(replace(changed, ended_at=now), now)
     return changed
@@ -100,7 +100,6 @@ def _stopping(deed: Cancel, instance: Instance, now: datetime) -> Instance:
         state_since=now,
         end_reason=deed.reason,
         detail=deed.detail or instance.detail,
-        terminal=deed.terminal or instance.terminal,
     )
     return moved(explained, S.STOPPING, now)
 

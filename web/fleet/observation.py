@@ -5,11 +5,11 @@ job ids are reused by Slurm, names of ours are not. Only a *successful* listing 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from slurm.jobs import Job, JobState
-from slurm.script import instance_id_of
+from slurm.script import JOB_NAME_PREFIX, instance_id_of
 from web.fleet.actions import Action, CancelJob, End, Note, NoteMissing
 from web.fleet.allocation import last_run, vanished_run, with_run
 from web.fleet.policy import Policy
@@ -34,6 +34,28 @@ class Listing:
 
     looked_at: datetime
     jobs: tuple[Job, ...]
+
+
+def missing_jobs(instances: Iterable[Instance], listing: Listing) -> dict[str, str]:
+    """job id -> name, of the live instances whose known job the listing lacks."""
+    listed = {(job.job_id, instance_id_of(job.name)) for job in listing.jobs}
+    known = {i.id: i.claimed_by or i.job_id for i in instances if not i.state.is_over}
+    return {
+        job_id: JOB_NAME_PREFIX + id_
+        for id_, job_id in known.items()
+        if job_id is not None and (job_id, id_) not in listed
+    }
+
+
+def completed(listing: Listing, missing: Mapping[str, str], records: Iterable[Job]) -> Listing:
+    """The listing with those of the `missing` jobs that accounting calls over.
+
+    What the queue lacks and accounting knows the end of is over beyond doubt: two sources agree.
+    A record of a job that waits or runs proves nothing, for records come late; such a job stays
+    missing, and further listings decide.
+    """
+    ends = (r for r in records if r.state.is_over and missing.get(r.job_id) == r.name)
+    return replace(listing, jobs=(*listing.jobs, *ends))
 
 
 def observe(

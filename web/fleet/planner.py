@@ -8,11 +8,13 @@ size       launch, hand over, drain: for each model      (scaling, succession, f
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from slurm.jobs import JobState
 from web.catalog.deployment import Deployment
-from web.fleet.actions import Action, Cancel, Drain, End, Fulfil, NoteMissing
+from web.fleet.actions import Action, Cancel, Drain, Fulfil, NoteMissing
+from web.fleet.changes import Deed, after
 from web.fleet.evidence import Probe, Sample
 from web.fleet.observation import Listing, observe
 from web.fleet.orders import Order, OrderKind
@@ -47,24 +49,35 @@ class View:
 
 
 def plan(view: View, now: datetime, policy: Policy) -> list[Action]:
-    actions: list[Action] = []
-    if view.listing is not None:
-        actions += observe(view.instances, view.listing, now, policy)
-    settled = {a.instance_id for a in actions if isinstance(a, End | NoteMissing)}
-    live = [i for i in view.instances if not i.state.is_over and i.id not in settled]
-    ordered = _orders(view.orders, live)
-    actions += ordered
-    settled |= {a.instance_id for a in ordered if isinstance(a, Drain | Cancel)}
+    """Each part decides on the world as the parts before it leave it."""
+    listing = view.listing
+    observed = [] if listing is None else observe(view.instances, listing, now, policy)
+    view = _carried_out(view, observed, now)
+    missing = {a.instance_id for a in observed if isinstance(a, NoteMissing)}
+    live = [i for i in view.instances if not i.state.is_over and i.id not in missing]
+    decided: list[Action] = _orders(view.orders, live)
+    ordered = {a.instance_id for a in decided if isinstance(a, Drain | Cancel)}
     for instance in live:
-        if instance.id in settled:
-            continue
-        decided = _overdue(instance, view, now, policy) or judge(
-            instance, view.probes.get(instance.id), view.cluster_answers, now, policy
-        )
-        if decided:
-            settled.add(instance.id)
-            actions += decided
-    return actions + _sizes(view, settled, now, policy)
+        if instance.id not in ordered:
+            probe = view.probes.get(instance.id)
+            decided += _overdue(instance, view, now, policy) or judge(
+                instance, probe, view.cluster_answers, now, policy
+            )
+    settled = missing | {a.instance_id for a in decided if isinstance(a, Deed)}
+    view = _carried_out(view, decided, now)
+    return [*observed, *decided, *_sizes(view, settled, now, policy)]
+
+
+def _carried_out(view: View, actions: Iterable[Action], now: datetime) -> View:
+    """The view once these actions are done."""
+    changed = {i.id: i for i in view.instances}
+    history = dict(view.history)
+    for action in actions:
+        if isinstance(action, Deed):
+            instance = changed[action.instance_id] = after(action, changed[action.instance_id], now)
+            if instance.state.is_over:
+                history[instance.model] = (instance, *history.get(instance.model, ()))
+    return replace(view, instances=tuple(changed.values()), history=history)
 
 
 def _orders(orders: Iterable[Order], live: list[Instance]) -> list[Action]:
@@ -115,7 +128,9 @@ def _overdue(instance: Instance, view: View, now: datetime, policy: Policy) -> l
         if _seconds(instance.state_since, now) > limit + policy.drain_margin_s:
             reason = instance.end_reason or EndReason.OPERATOR
             return [Cancel(instance.id, instance.job_id, reason, "the drain took too long")]
-    stuck = _seconds(instance.state_since, now) > policy.stop_retry_s
+    is_queued = view.cluster_answers and instance.slurm_state == JobState.PENDING.name
+    patience_s = policy.queued_stop_retry_s if is_queued else policy.stop_retry_s
+    stuck = _seconds(instance.state_since, now) > patience_s
     if instance.state is S.STOPPING and instance.job_id is not None and stuck:
         reason = instance.end_reason or EndReason.OPERATOR
         return [Cancel(instance.id, instance.job_id, reason, instance.detail)]

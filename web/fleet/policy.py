@@ -15,6 +15,8 @@ class Policy:
     submit_grace_s: float = 60.0
     # scancel is asked again when its job still lives after this long (KillWait is 30 s).
     stop_retry_s: float = 60.0
+    # A queued job goes at once: one still there was never told (whoever was to tell it died).
+    queued_stop_retry_s: float = 5.0
     # A drain that overruns its own deadline by this much is ended from outside.
     drain_margin_s: float = 60.0
     # A job of ours that nobody wants has this long to be told from one that is being recorded.
@@ -30,10 +32,11 @@ class Policy:
     launches_per_minute: int = 30
 
     # How long a launch takes: the longest of the last few, or this where there was none.
-    starts_remembered: int = 5
+    starts_remembered: int = 8
     unseen_start_s: float = 600.0
     # A successor is launched that much earlier than past starts ask for: times this, and this more.
-    lead_margin: float = 1.5
+    # Simulated months: more brings nothing, less leaves models down after long queues.
+    lead_margin: float = 2.0
     lead_least_s: float = 30.0
 
     # Three heartbeats of 10 s and a delivery.

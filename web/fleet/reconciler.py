@@ -26,6 +26,7 @@ from web.fleet.orphans import orphans_in, unwanted
 from web.fleet.pace import Look
 from web.fleet.planner import View, plan
 from web.fleet.policy import Policy
+from web.fleet.records import Records
 from web.fleet.seal import is_sealed_by_us
 from web.fleet.states import Instance
 from web.fleet.store import FleetStore
@@ -58,6 +59,7 @@ class Reconciler:
         self._clock = clock
         self._policy = policy
         self._probes = probes
+        self._records = Records(cluster)
         self._launcher = Launcher(cluster, store, catalog, writer, clock)
         self.looked: Look | None = None
         self._strays: set[str] = set()
@@ -89,10 +91,11 @@ class Reconciler:
         deployments = {d.name: d for d in self._catalog.current()}
         jobs = listing.jobs if listing is not None else ()
         named = [name for job in jobs if (name := instance_id_of(job.name))]
+        instances = self._store.live_or_named(named)
         return View(
             deployments=deployments,
-            instances=self._store.live_or_named(named),
-            listing=listing,
+            instances=instances,
+            listing=listing and self._records.complete(listing, instances),
             cluster_answers=self.looked is not None and self.looked.ok,
             demand=self._demand.asked_at(),
             history=self._store.history(),

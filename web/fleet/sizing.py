@@ -1,6 +1,6 @@
 """One model's instances: how many there are to be, which come and which go. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,11 +56,14 @@ def size(crew: Crew, now: datetime, policy: Policy) -> tuple[list[Action], list[
     )
     wanted = bounds(deployment, use, now, policy)
     target = min(max(len(present), wanted.least), max(wanted.least, wanted.most))
-    changes: list[Action] = [
-        *_outdated(crew, staying, deployment),
-        *_relieve(crew, staying, leaving, target, deployment, now),
-    ]
-    changes += [] if changes else _dismissals(crew, staying, wanted, deployment, now)
+    outdated = _outdated(crew, staying, deployment)
+    relieved = _relieve(crew, staying, leaving, target, deployment, now)
+    order = _leaving_order(crew, [i for i in staying if not _is_among(i, outdated)], now)
+    excess = order[: max(0, len(staying) - len(outdated) - deployment.max_instances)]
+    changes: list[Action] = [*outdated, *relieved]
+    changes += [a for i in excess for a in _dismiss(i, EndReason.SCALED_DOWN)]
+    if not changes and len(staying) > wanted.most and not _is_settling(crew, deployment, now):
+        changes += _surplus(order, wanted)
     missing = target - len(staying)
     if missing <= 0 or not _may_launch(crew, deployment, now, policy):
         return changes, []
@@ -75,7 +78,7 @@ def _may_launch(crew: Crew, deployment: Deployment, now: datetime, policy: Polic
     return now >= record.next_at and (proven or not record.given_up)
 
 
-def _outdated(crew: Crew, staying: list[Instance], deployment: Deployment) -> list[Action]:
+def _outdated(crew: Crew, staying: list[Instance], deployment: Deployment) -> list[Cancel]:
     """What still waits or starts with settings that the catalog no longer has serves nobody yet:
     it is launched anew."""
     if not crew.cluster_answers:
@@ -121,18 +124,20 @@ def _farewell(instance: Instance, staying: list[Instance], target: int) -> Drain
     return Drain(instance.id, EndReason.SCALED_DOWN if target else EndReason.IDLE)
 
 
-def _dismissals(
-    crew: Crew, staying: list[Instance], wanted: Bounds, deployment: Deployment, now: datetime
-) -> list[Action]:
-    """Those beyond what is wanted: all beyond the catalog's most, else one at a time."""
-    cap, open_ = deployment.max_instances, [i for i in staying if i.id not in crew.settled]
-    order = sorted(
-        open_, key=lambda i: (_LATER_FIRST.index(i.state), i.load.requests, _age(i, now))
+def _is_among(instance: Instance, deeds: Iterable[Drain | Cancel]) -> bool:
+    return any(deed.instance_id == instance.id for deed in deeds)
+
+
+def _leaving_order(crew: Crew, staying: list[Instance], now: datetime) -> list[Instance]:
+    """Who is the least loss first: furthest from serving, emptiest, youngest."""
+    return sorted(
+        (i for i in staying if i.id not in crew.settled),
+        key=lambda i: (_LATER_FIRST.index(i.state), i.load.requests, _age(i, now)),
     )
-    excess = order[: max(0, len(staying) - cap)]
-    actions = [a for i in excess for a in _dismiss(i, EndReason.SCALED_DOWN)]
-    if excess or len(staying) <= wanted.most or _is_settling(crew, deployment, now):
-        return actions
+
+
+def _surplus(order: list[Instance], wanted: Bounds) -> list[Action]:
+    """One at a time; those beyond the catalog's most have gone already."""
     reason = EndReason.IDLE if wanted.most == 0 else EndReason.SCALED_DOWN
     # What loads just now is let come: it has its GPU already, and its turn comes when it is ready.
     candidates = [i for i in order if i.state is not S.STARTING]

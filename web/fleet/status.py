@@ -45,6 +45,7 @@ class ModelStatus:
     words: str = ""
     estimated_start: datetime | None = None
     estimated_ready: datetime | None = None
+    pending_since: datetime | None = None
     starting_since: datetime | None = None
     # How long a start took lately, from RUNNING to the first token; None when never seen.
     typical_load_s: float | None = None
@@ -114,6 +115,7 @@ def _of_instance(
         hopeless=explanation.terminal if explanation else False,
         estimated_start=nearest.estimated_start if waiting else None,
         estimated_ready=_estimated_ready(nearest, load_s),
+        pending_since=nearest.state_since if waiting else None,
         starting_since=nearest.running_since,
     )
 

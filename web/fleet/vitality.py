@@ -25,8 +25,8 @@ def is_silent(instance: Instance, now: datetime, policy: Policy) -> bool:
 
 
 def is_stuck(instance: Instance, now: datetime, policy: Policy) -> bool:
-    """Its engine has requests and has made no token for long."""
-    if instance.load.running == 0 or instance.progress_at is None:
+    """Its engine has for long been seen neither idle nor making tokens."""
+    if instance.progress_at is None:
         return False
     return _seconds(instance.progress_at, now) > policy.stuck_after_s
 
@@ -52,7 +52,7 @@ def _judge_ready(
     if is_silent(instance, now, policy):
         return [Suspect(instance.id, "its worker is silent and its engine makes no token")]
     if is_stuck(instance, now, policy):
-        return [Suspect(instance.id, "its engine has requests but makes no tokens")]
+        return [Suspect(instance.id, "its engine neither is idle nor makes tokens")]
     return []
 
 
@@ -70,7 +70,7 @@ def _judge_unready(
         words = f"no heartbeat and no token for {failing_s:.0f} s, though Slurm lists its job"
         return [Cancel(instance.id, instance.job_id, EndReason.UNHEALTHY, words)]
     if is_stuck(instance, now, policy):
-        words = f"the engine had requests but made no token for {failing_s:.0f} s"
+        words = f"the engine made no token for {failing_s:.0f} s"
         return [Drain(instance.id, EndReason.UNHEALTHY, words)]
     return []
 

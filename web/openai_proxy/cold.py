@@ -31,6 +31,10 @@ def retry_after_s(status: ModelStatus, now: datetime) -> int:
     if expected is not None:
         remaining = (expected - now).total_seconds()
         return int(min(max(remaining, 2), MAX_RETRY_AFTER_S))
+    if status.phase is Phase.PENDING and status.pending_since is not None:
+        # A job that has just been queued may start at once; one that waits long will go on waiting.
+        waited_s = (now - status.pending_since).total_seconds()
+        return int(min(max(waited_s, _POLL_S[Phase.SUBMITTING]), QUEUE_POLL_S))
     return _POLL_S.get(status.phase, QUEUE_POLL_S)
 
 

@@ -1,7 +1,7 @@
 """The Debian packages behind the kit, installed without starting what they bring."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ PROGRAMS = {
     "munged": "munge",
     "slurmctld": "slurmctld",
     "slurmd": "slurmd",
+    "sacctmgr": "slurm-client",
     "sbatch": "slurm-client",
     "scancel": "slurm-client",
     "scontrol": "slurm-client",
@@ -33,7 +34,7 @@ def program(name: str) -> str:
     return str(need(name, PROGRAMS[name]))
 
 
-def ensure_packages() -> None:
+def ensure_packages(programs: Mapping[str, str] = PROGRAMS) -> None:
     """Install what is missing; skips (fails in CI) where that or root is not to be had."""
     if os.geteuid() != 0:
         missing = "real Slurm and sshd are started by root only"
@@ -41,8 +42,8 @@ def ensure_packages() -> None:
             pytest.fail(missing)
         pytest.skip(missing)
     with _no_autostart():
-        for name in PROGRAMS:
-            program(name)
+        for name, package in programs.items():
+            need(name, package)
 
 
 @contextmanager

@@ -146,6 +146,10 @@ class SlurmKit:
     def node_kill(self, node: str) -> None:
         self.daemons.crash_node(node)
 
+    def give_up_node(self, node: str) -> None:
+        """What slurmctld does of its own accord after SlurmdTimeout, at once."""
+        self.daemons.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
+
     def start_node(self, node: str) -> None:
         self.daemons.nodes[node].start()
 

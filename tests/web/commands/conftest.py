@@ -1,5 +1,6 @@
 """A gateway's data without a gateway: what commands read, and a fleet process that tests play."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,6 +30,17 @@ models:
 
 def ago(seconds: float) -> datetime:
     return utc_now() - timedelta(seconds=seconds)
+
+
+class Stopwatch:
+    """Stands in for `time` in one module: each look at it is `step_s` later than the last."""
+
+    def __init__(self, step_s: float) -> None:
+        self._looks = itertools.count()
+        self._step_s = step_s
+
+    def monotonic(self) -> float:
+        return next(self._looks) * self._step_s
 
 
 class Fleet:

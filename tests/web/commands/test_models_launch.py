@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.web.commands.conftest import ago
+from tests.web.commands.conftest import Stopwatch, ago
 from tests.web.fleet.worlds import ID
 from web.clock import utc_now
 from web.commands.models import launching
@@ -114,6 +114,13 @@ def test_an_engine_that_is_up_before_slurm_told_its_node_is_not_ready_yet(fleet)
     assert told[1].startswith("m: ready: job 7 on n1")
 
 
+def test_of_several_instances_the_one_that_serves_is_told(fleet):
+    fleet.add(S.READY, node=None, port=20000)
+    fleet.add(S.READY, id="another000", job_id="8", node="n2", port=20000)
+
+    assert fleet.run("models", "launch", "m").stderr == "m: ready: job 8 on n2\n"
+
+
 def test_an_instance_that_does_not_answer_is_told_as_such(fleet):
     fleet.add(S.UNREADY, node="n1", port=20000, claimed_by="7")
 
@@ -210,8 +217,7 @@ def test_a_wait_that_takes_too_long_ends_with_124_and_the_demand_stays(fleet):
 
 
 def test_waiting_renews_the_demand_now_and_then(fleet, monkeypatch):
-    passed = iter(range(0, 1000, 15))
-    monkeypatch.setattr(launching.time, "monotonic", lambda: float(next(passed)))
+    monkeypatch.setattr(launching, "time", Stopwatch(15))
     asked = []
     fleet.steps = [lambda: asked.append(fleet.demand.asked_at()["m"]) for _ in range(4)]
     fleet.steps.append(lambda: fleet.add(S.READY, node="n1", port=20000))

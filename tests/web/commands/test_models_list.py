@@ -10,7 +10,9 @@ from tests.web.commands.conftest import ago
 from tests.web.fleet.worlds import ID
 from web import terminal
 from web.clock import utc_now
+from web.database import StorageError
 from web.fleet.states import EndReason, InstanceState, Load
+from web.fleet.store import InstanceStore
 from web.terminal import harmless, length, login_name, one_line
 
 S = InstanceState
@@ -120,10 +122,28 @@ def test_watching_tells_that_no_fleet_process_acts(fleet):
     assert "no fleet process" in second
 
 
-def test_watching_outlives_a_wrong_catalog(fleet):
+def test_watching_outlives_a_wrong_catalog_and_tells_its_fault(fleet):
     fleet.steps = [lambda: fleet.catalog.write_text("models: 7"), interrupt]
 
-    assert fleet.run("models", "list", "--watch").stdout.count("other") == 2
+    first, second = fleet.run("models", "list", "--watch").stdout.split("MODEL")[1:]
+
+    assert "other" in second
+    assert "not in use yet: models.yaml:1: models: must be a list of models" in second
+    assert "not in use yet" not in first
+
+
+def test_watching_outlives_an_outage_of_the_database(fleet, monkeypatch):
+    def away(*_):
+        raise StorageError("gone")
+
+    def outage():
+        monkeypatch.setattr(InstanceStore, "live", away)
+
+    fleet.steps = [outage, interrupt]
+    result = fleet.run("models", "list", "--watch")
+
+    assert result.exit_code == 0
+    assert "the database cannot be used: SQLAlchemyError" in result.stdout
 
 
 def test_on_a_terminal_a_watch_repaints_in_place_and_wraps_nothing(capsys, monkeypatch):
@@ -141,7 +161,7 @@ def test_on_a_terminal_a_watch_repaints_in_place_and_wraps_nothing(capsys, monke
     ("environ", "words"),
     [
         ({"MODELS_FILE": "/nowhere/models.yaml"}, "cannot be read"),
-        ({"PROXY_PORT": "x"}, "PROXY_PORT"),
+        ({"PROXY_PORT": "x"}, "PROXY_PORT: 'x' is not"),
         ({"DATABASE_URL": "postgresql://u:canary@127.0.0.1:1/k"}, "the database cannot be used"),
         ({"DATA_DIR": "/proc/nowhere"}, "/proc/nowhere"),
     ],
@@ -151,6 +171,7 @@ def test_what_stands_in_the_way_is_told_in_words(fleet, environ, words):
 
     assert result.exit_code == 1
     assert words in result.stderr
+    assert result.stderr.count(words) == 1
     assert "canary" not in result.output
 
 

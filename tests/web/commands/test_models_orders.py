@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.web.commands.conftest import Stopwatch
 from tests.web.fleet.worlds import ID
 from web.clock import utc_now
 from web.commands.models import orders as ordering
@@ -62,8 +63,7 @@ def test_without_waiting_the_order_is_given_and_stays(fleet, ready):
 
 def test_without_a_fleet_process_the_order_stays_and_that_is_said(fleet, ready, monkeypatch):
     fleet.lock.release(utc_now())
-    passed = iter(range(0, 1000, 4))
-    monkeypatch.setattr(ordering.time, "monotonic", lambda: float(next(passed)))
+    monkeypatch.setattr(ordering, "time", Stopwatch(4))
     fleet.steps = [lambda: None] * 2
 
     result = fleet.run("models", "drain", "m")
@@ -118,6 +118,15 @@ class Terminal(io.StringIO):
         return True
 
 
+class FakeSys:
+    """`sys` with a standard input of ours: the runner of click replaces the real one."""
+
+    exit = sys.exit
+
+    def __init__(self, stdin):
+        self.stdin = stdin
+
+
 @pytest.mark.parametrize(("answer", "orders"), [("y\n", 1), ("n\n", 0), ("", 0)])
 def test_stop_asks_on_a_terminal(fleet, ready, answer, orders, monkeypatch):
     monkeypatch.setattr(ordering, "sys", FakeSys(Terminal()))
@@ -129,6 +138,24 @@ def test_stop_asks_on_a_terminal(fleet, ready, answer, orders, monkeypatch):
     assert (result.exit_code == 0) == (orders == 1)
 
 
+def test_stop_asks_about_what_it_ends_and_nothing_else(fleet, ready, monkeypatch):
+    fleet.add(S.READY, id="another000", load=Load(running=5))
+    monkeypatch.setattr(ordering, "sys", FakeSys(Terminal()))
+
+    one = fleet.run("models", "stop", ID, "--no-wait")
+    all_ = fleet.run("models", "stop", "m", "--no-wait")
+
+    assert f"Stop instance {ID} of m now, cutting off 3 requests?" in one.stderr
+    assert "Stop 2 instances of m now, cutting off 8 requests?" in all_.stderr
+
+
+def test_stop_does_not_ask_when_there_is_nothing_to_stop(fleet, monkeypatch):
+    monkeypatch.setattr(ordering, "sys", FakeSys(Terminal()))
+
+    assert "Stop" not in fleet.run("models", "stop", "m", "--no-wait").output
+    assert len(fleet.orders.open()) == 1
+
+
 def test_stop_does_not_ask_when_told_not_to(fleet, ready, monkeypatch):
     monkeypatch.setattr(ordering, "sys", FakeSys(Terminal()))
 
@@ -136,15 +163,6 @@ def test_stop_does_not_ask_when_told_not_to(fleet, ready, monkeypatch):
 
     assert "now" not in result.stdout
     assert len(fleet.orders.open()) == 1
-
-
-class FakeSys:
-    """`sys` with a standard input of ours: the runner of click replaces the real one."""
-
-    exit = sys.exit
-
-    def __init__(self, stdin):
-        self.stdin = stdin
 
 
 @pytest.mark.parametrize("verb", ["drain", "stop", "retry"])

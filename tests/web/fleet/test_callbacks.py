@@ -168,6 +168,17 @@ def test_the_end_of_a_drain_we_asked_for_is_a_stop():
     assert (stopped.state, stopped.end_reason, stopped.ended_at) == (S.STOPPED, EndReason.IDLE, NOW)
 
 
+@pytest.mark.parametrize("state", [S.DRAINING, S.STOPPING])
+def test_why_we_asked_for_the_end_is_not_lost_in_how_it_went(state):
+    ours = {"end_reason": EndReason.UNHEALTHY, "detail": "no token for 80 s"}
+    stuck = instance(state, claimed_by="7", sequence=5, **ours)
+    assert take(stuck, report("ended", 6, detail="drained as long as allowed")).detail == (
+        "no token for 80 s"
+    )
+    told = take(replace(stuck, detail=""), report("ended", 6, detail="nothing was in flight"))
+    assert told.detail == "nothing was in flight"
+
+
 def test_the_end_of_a_drain_that_slurm_asked_for_waits_for_slurms_word():
     taken = instance(S.DRAINING, claimed_by="7", sequence=5, end_reason=EndReason.WALLTIME)
     assert take(taken, report("ended", 6)).state is S.DRAINING

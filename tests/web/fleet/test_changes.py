@@ -27,15 +27,17 @@ def test_a_drain_that_is_under_way_keeps_its_own_reason():
     assert after(Drain(ID, R.IDLE), taken, NOW) == taken
 
 
-def test_a_stop_without_hope_is_terminal_and_stays_so():
-    refused = after(Cancel(ID, "7", R.REJECTED, "bad qos", terminal=True), instance(S.PENDING), NOW)
-    assert (refused.state, refused.terminal, refused.detail) == (S.STOPPING, True, "bad qos")
-    again = after(Cancel(ID, "7", R.REJECTED), refused, later(60))
-    assert (again.terminal, again.detail, again.state_since) == (True, "bad qos", later(60))
+def test_a_stop_that_is_asked_for_again_keeps_its_words_and_starts_its_clock_anew():
+    first = after(Cancel(ID, "7", R.UNHEALTHY, "no token"), instance(S.PENDING), NOW)
+    assert (first.state, first.detail) == (S.STOPPING, "no token")
+    again = after(Cancel(ID, "7", R.UNHEALTHY), first, later(60))
+    assert (again.detail, again.state_since) == ("no token", later(60))
 
 
-def test_an_ordinary_stop_is_not_terminal():
-    assert not after(Cancel(ID, "7", R.OPERATOR), instance(S.READY), NOW).terminal
+def test_a_requeued_job_has_no_end_until_it_runs_again():
+    ran = instance(S.READY, walltime_end=later(60), node="gpu1")
+    seen = after(Note(ID, job(JobState.PENDING), NOW), ran, NOW)
+    assert (seen.state, seen.walltime_end, seen.node) == (S.PENDING, None, None)
 
 
 def test_a_suspect_gets_no_requests_until_it_is_trusted_again():

@@ -61,7 +61,9 @@ def test_without_a_listing_nothing_is_ended(state):
 @pytest.mark.parametrize("state", [JobState.UNKNOWN, JobState.COMPLETING, JobState.SUSPENDED])
 def test_a_job_in_a_state_we_cannot_read_is_alive(state):
     ready = instance(S.READY, ready_at=ago(60))
-    assert planned(view(ready, jobs=(job(state),))) == [Note(ID, job(state), NOW)]
+    actions = planned(view(ready, jobs=(job(state),)))
+    assert actions[0] == Note(ID, job(state), NOW)
+    assert not [a for a in actions if isinstance(a, End | Cancel | CancelJob | Drain)]
 
 
 def test_one_listing_without_the_job_ends_nothing():
@@ -149,6 +151,13 @@ def test_a_cancel_that_did_not_take_is_sent_again():
     stopping = instance(S.STOPPING, end_reason=EndReason.IDLE, state_since=ago(61))
     (action,) = planned(view(stopping))
     assert (type(action), action.reason) == (Cancel, EndReason.IDLE)
+
+
+def test_a_cancel_of_a_queued_job_is_soon_sent_again():
+    queued = {"end_reason": EndReason.IDLE, "slurm_state": "PENDING"}
+    (action,) = planned(view(instance(S.STOPPING, state_since=ago(6), **queued)))
+    assert isinstance(action, Cancel)
+    assert planned(view(instance(S.STOPPING, state_since=ago(4), **queued))) == []
 
 
 def test_an_idle_instance_is_drained():

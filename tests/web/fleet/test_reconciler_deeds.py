@@ -72,13 +72,6 @@ def test_a_suspect_is_out_of_the_way_until_it_is_trusted(world, monkeypatch):
     assert world.instance.state is S.READY
 
 
-def test_the_word_terminal_of_a_cancel_is_kept(world, monkeypatch):
-    world.has(S.PENDING, ID)
-    world.decide(monkeypatch, Cancel(ID, "1", R.REJECTED, "bad qos", terminal=True))
-    world.tick(look=False)
-    assert (world.instance.state, world.instance.terminal) == (S.STOPPING, True)
-
-
 def test_an_order_is_seen_obeyed_and_fulfilled(world, monkeypatch):
     world.has(S.READY, ID)
     order = world.store.orders.give(OrderKind.DRAIN, "m", ID, "ada", NOW)

@@ -58,7 +58,7 @@ def test_starts_that_waited_long_in_the_queue_bring_the_successor_earlier():
     )
     history = {"m": (waited,)}
     assert planned(serving(1.5 * HOUR), history=history) == [Launch("m")]
-    assert planned(serving(2 * HOUR), history=history) == []
+    assert planned(serving(2.2 * HOUR), history=history) == []
 
 
 def test_of_a_short_walltime_at_most_half_is_spent_waiting_for_the_successor():

@@ -1,4 +1,4 @@
-"""Heartbeats, probes and Slurm's view decide together whether an instance lives; never one alone."""
+"""Heartbeats, probes and Slurm decide together whether an instance lives; never one alone."""
 
 from dataclasses import replace
 
@@ -66,6 +66,11 @@ def test_requests_without_tokens_alone_change_nothing(probe):
 def test_an_engine_without_a_token_counter_is_never_called_stuck():
     unknown = ready(**{**STUCK, "load": Load(running=2), "progress_at": None})
     assert planned(unknown, LONG_FAILING) == []
+
+
+def test_an_engine_that_stopped_while_idle_tells_no_load_and_is_suspected_all_the_same():
+    (said,) = planned(ready(**{**STUCK, "load": Load()}), FAILING)
+    assert isinstance(said, Suspect)
 
 
 def test_a_suspended_job_gets_no_requests_and_is_not_ended():

@@ -66,6 +66,11 @@ def test_the_estimate_comes_from_the_models_own_starts():
     assert "ready at 2026-11-20 12:01:40 UTC" in error.message
 
 
+@pytest.mark.parametrize(("waited_s", "retry_after_s"), [(0, 3), (12, 12), (600, 30)])
+def test_a_queued_model_is_asked_for_again_after_as_long_as_it_has_waited(waited_s, retry_after_s):
+    assert told(queued("Priority", state_since=ago(waited_s))).retry_after_s == retry_after_s
+
+
 @pytest.mark.parametrize(
     "live",
     [

@@ -1,5 +1,6 @@
 """What the commands on models know and can do: one database, one catalog, no cluster."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,11 @@ class Desk:
             by_model[instance.model] = (*by_model.get(instance.model, ()), instance)
         return Sight(now, tuple(snapshot.routes[name] for name in snapshot.names), by_model)
 
+    @property
+    def catalog_faults(self) -> tuple[str, ...]:
+        """What is wrong with the catalog since it was last right."""
+        return self._catalog.faults
+
     def holder(self) -> str | None:
         """Who holds the fleet lock; None: nobody launches or ends anything just now."""
         return holder_of(self._database, self.clock())
@@ -98,5 +104,7 @@ class Desk:
 @contextmanager
 def open_desk() -> Iterator[Desk]:
     settings = Settings.from_env(os.environ)
+    # The commands tell its faults themselves.
+    logging.getLogger(CatalogFile.__module__).addHandler(logging.NullHandler())
     with open_database(settings) as database:
         yield Desk(settings, database)

@@ -41,14 +41,16 @@ def _shown(desk: Desk, with_instances: bool, as_json: bool) -> str:
 def _block(desk: Desk, with_instances: bool, every_s: float) -> str:
     """The table under a line of its own; an outage of the database passes like any other state."""
     try:
-        told = f"{_shown(desk, with_instances, as_json=False)}\n{_fleet_line(desk)}"
+        told = f"{_shown(desk, with_instances, as_json=False)}\n{_remarks(desk)}\n"
     except StorageError as error:
         told = f"the database cannot be used: {why(error)}"
     at = desk.clock().astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return f"{at}, every {every_s:g} s\n\n{told}"
 
 
-def _fleet_line(desk: Desk) -> str:
+def _remarks(desk: Desk) -> str:
+    """What of the gateway itself stands in the way of what the table promises."""
+    remarks = [f"not in use yet: {fault}" for fault in desk.catalog_faults]
     if desk.holder() is None:
-        return "\nno fleet process holds the lock: nothing is launched or ended just now\n"
-    return ""
+        remarks.append("no fleet process holds the lock: nothing is launched or ended just now")
+    return "".join(f"\n{remark}" for remark in remarks)

@@ -16,6 +16,7 @@ from web.commands.models.tables import iso
 from web.commands.models.targets import Target
 from web.fleet.order_store import OrderRecord
 from web.fleet.orders import OrderKind
+from web.fleet.states import Instance
 from web.terminal import AS_JSON, INTERRUPTED, TIMED_OUT
 
 POLL_S = 0.25
@@ -65,8 +66,9 @@ def stop(name: str, yes: bool, wait: bool, timeout_s: float, as_json: bool) -> N
     """
     with open_desk() as desk:
         target = _live_target(desk, name)
-        if not yes and sys.stdin.isatty():
-            click.confirm(_question(target), abort=True, err=True)
+        live = _live(target)
+        if live and not yes and sys.stdin.isatty():
+            click.confirm(_question(target.model, live), abort=True, err=True)
         code = _order(desk, OrderKind.STOP, target, wait, timeout_s, as_json)
     sys.exit(code)
 
@@ -93,14 +95,16 @@ def _live_target(desk: Desk, word: str) -> Target:
     return target
 
 
-def _question(target: Target) -> str:
-    live = [i for i in target.instances if not i.state.is_over]
-    if target.instance is not None:
-        live = [target.instance]
+def _live(target: Target) -> list[Instance]:
+    """The instances that an order for `target` ends."""
+    return [i for i in target.instances if not i.state.is_over and target.instance in (None, i)]
+
+
+def _question(model: str, live: list[Instance]) -> str:
     requests = sum(i.load.requests for i in live)
     what = f"instance {live[0].id}" if len(live) == 1 else f"{len(live)} instances"
     cut = f", cutting off {requests} requests" if requests else ""
-    return f"Stop {what} of {target.model} now{cut}?"
+    return f"Stop {what} of {model} now{cut}?"
 
 
 def _order(

@@ -121,7 +121,9 @@ def _ready(status: ModelStatus, nearest: Instance | None) -> Step:
     took = ""
     if nearest and nearest.ready_at and nearest.running_since:
         took = f", loaded in {length((nearest.ready_at - nearest.running_since).total_seconds())}"
-    return Stage.READY, f"ready: {_job(status)}{where}{took}", ()
+    # Of several the one that serves, which need not be the one that the status is about.
+    job = f"job {nearest.job_id}" if nearest else _job(status)
+    return Stage.READY, f"ready: {job}{where}{took}", ()
 
 
 def _between(status: ModelStatus) -> Step:

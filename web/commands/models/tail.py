@@ -55,7 +55,7 @@ def _overlap(before: str, now: str) -> int:
         borders[place] = length
     length = 0
     for character in before[-len(now) :]:
-        while length and (length == len(now) or character != now[length]):
+        while length and character != now[length]:
             length = borders[length - 1]
         length += character == now[length]
     return length

@@ -34,10 +34,13 @@ def attempt(seed: int) -> Outcome | Broken:
 def summary(outcomes: list[Outcome | Broken], took_s: float) -> dict[str, Any]:
     broken = [each for each in outcomes if isinstance(each, Broken)]
     whole = [each for each in outcomes if isinstance(each, Outcome)]
-    cuts, ends = Counter[str](), Counter[str]()
+    cuts, needless, ends = Counter[str](), Counter[str](), Counter[str]()
     for each in whole:
         cuts.update(each.tally.cuts)
+        needless.update(each.tally.needless_cuts)
         ends.update(each.ends)
+    kept = sum(each.kept_hours for each in whole)
+    down = sum(each.down_hours for each in whole)
     waits = [wait for each in whole for wait in each.tally.cold_waits]
     return {
         "seeds": len(outcomes),
@@ -49,6 +52,8 @@ def summary(outcomes: list[Outcome | Broken], took_s: float) -> dict[str, Any]:
         "told_unavailable": sum(each.tally.unavailable for each in whole),
         "still_waiting": sum(each.still_waiting for each in whole),
         "cut": dict(cuts.most_common()),
+        "cut_though_short": dict(needless.most_common()),
+        "kept_up": round(1 - down / kept if kept else 1.0, 4),
         "cold_waits": len(waits),
         "cold_wait_p50_s": round(_quantile(waits, 50), 1),
         "cold_wait_p99_s": round(_quantile(waits, 99), 1),

@@ -23,6 +23,8 @@ class Tally:
     given_up: int = 0
     unavailable: int = 0
     cuts: dict[str, int] = field(default_factory=dict)
+    # Of requests that take no longer than a drain may: a walltime must never cut them.
+    needless_cuts: dict[str, int] = field(default_factory=dict)
     cold_waits: list[float] = field(default_factory=list)
 
 
@@ -39,6 +41,7 @@ class Client:
     ) -> None:
         self.session, self.timeline, self.random, self.tally = session, timeline, random, tally
         self.send = send
+        self.on_needless_cut: Callable[[str], None] = lambda cause: None
         self.model = session.model
         self.left = session.requests
         self.waiting_since: float | None = None
@@ -75,7 +78,8 @@ class Client:
             self.tally.cold_waits.append(self.timeline.now - self.waiting_since)
             self.waiting_since = None
         seconds = self.session.request_s * self.random.uniform(0.3, 1.7)
-        worker.take(Request(self), seconds)
+        within = seconds <= worker.job.spec.drain_timeout_s
+        worker.take(Request(self, within), seconds)
 
     def _stop(self) -> None:
         self.left, self.waiting_since = 0, None
@@ -90,14 +94,18 @@ class Client:
 class Request:
     """One of a client's requests, on its way through an engine."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, fits_a_drain: bool) -> None:
         self.client = client
+        self.fits_a_drain = fits_a_drain
 
     def finish(self) -> None:
         self.client.tally.served += 1
         self.client.next()
 
     def cut(self, cause: str) -> None:
-        cuts = self.client.tally.cuts
-        cuts[cause] = cuts.get(cause, 0) + 1
+        tally = self.client.tally
+        tally.cuts[cause] = tally.cuts.get(cause, 0) + 1
+        if self.fits_a_drain:
+            tally.needless_cuts[cause] = tally.needless_cuts.get(cause, 0) + 1
+            self.client.on_needless_cut(cause)
         self.client.next()

@@ -107,7 +107,8 @@ class Misfortune:
     def _engine_hangs(self, fault: Fault) -> None:
         worker = self._some(fault)
         if worker is not None:
-            worker.hung = True
+            worker.hang()
+            self._month.watch_closely()
             self._later(fault, worker.thaw)
 
     def _engine_crashes(self, fault: Fault) -> None:

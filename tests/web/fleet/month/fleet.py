@@ -1,6 +1,5 @@
 """The fleet process: the real Reconciler on stores in memory, killed and started again."""
 
-import logging
 from datetime import datetime
 from hashlib import sha256
 from random import Random
@@ -15,8 +14,6 @@ from web.catalog.deployment import Deployment
 from web.fleet.evidence import Probe
 from web.fleet.probing import worth_probing
 from web.fleet.reconciler import Reconciler
-
-logging.getLogger("web.fleet").setLevel(logging.CRITICAL)
 
 
 class Killed(BaseException):
@@ -56,6 +53,7 @@ class MortalCluster:
     def __init__(self, slurm: SmallSlurm, hook) -> None:
         self._slurm, self._hook = slurm, hook
         self.list_jobs, self.read_log = slurm.list_jobs, slurm.read_log
+        self.lookup = slurm.lookup
         self.close = slurm.close
 
     def submit(self, spec: LaunchSpec) -> str:

@@ -65,6 +65,8 @@ class MemoryStore:
         self.orders = MemoryOrders(timeline)
         self.orphans = MemoryOrphans()
         self.ends: dict[str, int] = {}
+        self.on_intent: Callable[[Instance], None] = lambda instance: None
+        self.on_end: Callable[[Instance], None] = lambda instance: None
         self.version = self.moves = 0
 
     # What is known
@@ -111,6 +113,7 @@ class MemoryStore:
 
     def intend(self, instance: Instance) -> None:
         self._hook("before the intent")
+        self.on_intent(instance)
         self._live[instance.id] = instance
         self.version += 1
         self._tell(f"{instance.model} {instance.id}: intended")
@@ -182,6 +185,7 @@ class MemoryStore:
             self._history[changed.model] = (changed, *older)[:HISTORY_PER_MODEL]
             reason = str(changed.end_reason)
             self.ends[reason] = self.ends.get(reason, 0) + 1
+            self.on_end(changed)
         return changed
 
 

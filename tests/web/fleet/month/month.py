@@ -1,5 +1,6 @@
 """One month in one loop: events as they come, looks at the cluster where they matter."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from tests.web.fleet.month.timeline import DAY, HOUR, Timeline
 from tests.web.fleet.month.watch import Watch
 from tests.web.fleet.month.worker import Worker
 from web.catalog import Catalog
+from web.catalog.deployment import Deployment
 from web.fleet.failures import launch_record
 from web.fleet.policy import Policy
 from web.fleet.states import Instance
@@ -45,6 +47,9 @@ class Outcome:
     gpu_hours: float = 0.0
     busy_hours: float = 0.0
     still_waiting: int = 0
+    # Hours in which a model was to be there unasked, and those of them in which none was ready.
+    kept_hours: float = 0.0
+    down_hours: float = 0.0
     ends: dict[str, int] = field(default_factory=dict)
 
 
@@ -62,13 +67,15 @@ class Month:
         self.misfortune = Misfortune(self)
         self.outcome = Outcome(scenario.seed, Tally())
         self.workers: list[Worker] = []
-        self._next_look = 0.0
+        self._next_look = self._looked_at = 0.0
         self._close_until = CLOSE_FOR_S
         self._reminders: set[float] = set()
         self._prepare()
 
     def _prepare(self) -> None:
         self.slurm.tell = self.watch.tell
+        self.store.on_intent = self._intended
+        self.store.on_end = self._ended
         self.gateway.catalog = Catalog(self.scenario.deployments)
         self.slurm.on_start, self.slurm.on_end = self._job_started, self._job_ended
         self.slurm.on_term, self.slurm.on_change = self._job_told, self.disturb
@@ -82,6 +89,16 @@ class Month:
     # The loop
 
     def run(self) -> Outcome:
+        """Without a word in the log: a month has hundreds of thousands of them."""
+        log = logging.getLogger("web.fleet")
+        before = log.level
+        log.setLevel(logging.CRITICAL)
+        try:
+            return self._run()
+        finally:
+            log.setLevel(before)
+
+    def _run(self) -> Outcome:
         timeline, end = self.timeline, DAYS * DAY
         while True:
             when = min(timeline.next_at, self._next_look)
@@ -109,6 +126,8 @@ class Month:
 
     def _look(self, at: float) -> None:
         timeline = self.timeline
+        self._account(at - self._looked_at)
+        self._looked_at = at
         timeline.now = max(timeline.now, at - 0.5)
         for worker in self.workers:
             worker.beat()
@@ -121,6 +140,14 @@ class Month:
         if self.store.moves != before:
             self.disturb()
         self._next_look = self._after(at)
+
+    def _account(self, passed_s: float) -> None:
+        """How long a model that is to stay up was not, since the look before."""
+        ready = {i.model for i in self.store.live() if i.is_routable}
+        for deployment in self.gateway.catalog:
+            if deployment.min_instances:
+                self.outcome.kept_hours += passed_s / HOUR
+                self.outcome.down_hours += passed_s / HOUR * (deployment.name not in ready)
 
     def _after(self, at: float) -> float:
         """When the next look is due that can tell or decide anything."""
@@ -164,6 +191,11 @@ class Month:
             self._reminders.add(at)
             self._next_look = min(self._next_look, at)
 
+    def watch_closely(self) -> None:
+        """Somebody is to be found out within minutes."""
+        for delay_s in range(0, 160, 20):
+            self.remind(delay_s)
+
     def _reminded_at(self, at: float) -> float:
         self._reminders = {when for when in self._reminders if when > at}
         return min(self._reminders, default=float("inf"))
@@ -175,6 +207,7 @@ class Month:
             client = Client(
                 session, self.timeline, self.random, self.outcome.tally, self.gateway.send
             )
+            client.on_needless_cut = self.watch.cut
             self.timeline.after(self.random.uniform(0, 5), client.ask)
         self.disturb()
 
@@ -210,7 +243,9 @@ class Month:
 
     def _load_changed(self, worker: Worker) -> None:
         deployment = self.gateway.catalog.find(worker.job.model)
-        if not worker.requests:
+        if worker.hung:
+            self.watch_closely()
+        elif not worker.requests:
             self.remind(deployment.scale_down_after_s + AFTER_TIMER_S)
             self.remind(deployment.idle_timeout_s + AFTER_TIMER_S)
         elif len(worker.requests) > deployment.target_requests:
@@ -231,6 +266,8 @@ class Month:
     def _job_told(self, job: SmallJob) -> None:
         worker = self._worker_of(job)
         if worker is not None:
+            if job.is_told_by_us:
+                self.watch.told_to_end(self.store.find(job.instance_id), worker)
             worker.drain(20.0, "SIGTERM")
 
     # Judgement
@@ -239,6 +276,8 @@ class Month:
         slurm, now = self.slurm, self.timeline.clock()
         blind = slurm.is_away or slurm.login_is_away or self.fleet.is_down or self.gateway.is_away
         rows = {i.id: i for i in self.store.live()}
+        if self.fleet.is_down or self.gateway.is_away:
+            self.watch.acting_since = self.timeline.now
         if not blind:
             self.watch.looked(slurm.jobs.values(), rows, self.store.find)
         history = self.store.history()
@@ -246,9 +285,9 @@ class Month:
             own = [i for i in rows.values() if i.model == deployment.name]
             past = history.get(deployment.name, ())
             if not blind:
-                lead_s = start_s((*own, *past), self.policy)
-                leaving = sum(is_leaving(i, deployment, lead_s, now, self.policy) for i in own)
-                self.watch.crew(deployment, own, leaving)
+                self.watch.crew(deployment, own, self._leaving(deployment, own))
+                for instance in own:
+                    self.watch.lasts(instance, deployment)
             record = launch_record(
                 past, deployment.fingerprint, self.store.orders.retried().get(deployment.name), now,
                 self.policy,
@@ -258,6 +297,21 @@ class Month:
                 self.remind((record.next_at - now).total_seconds())
             open_ = not blind and not own and not record.given_up and now >= record.next_at
             self.watch.neglect(deployment.name, asked, open_)
+
+    def _leaving(self, deployment: Deployment, own: list[Instance]) -> int:
+        """How many of a model's instances are to be succeeded."""
+        lead_s = start_s((*own, *self.store.history().get(deployment.name, ())), self.policy)
+        now = self.timeline.clock()
+        return sum(is_leaving(i, deployment, lead_s, now, self.policy) for i in own)
+
+    def _intended(self, instance: Instance) -> None:
+        deployment = self.gateway.catalog.find(instance.model)
+        own = [i for i in self.store.live() if i.model == instance.model]
+        self.watch.intended(deployment, own, self._leaving(deployment, own))
+
+    def _ended(self, instance: Instance) -> None:
+        job = self.slurm.jobs.get(instance.job_id or "")
+        self.watch.ended(instance, job, job and self._worker_of(job))
 
     def _close(self) -> Outcome:
         out = self.outcome

@@ -11,7 +11,7 @@ from web.catalog.warm import WarmWindow
 
 DAYS = 30
 # The last days are calm, so that everything that was begun can end.
-CALM_FROM = (DAYS - 2) * DAY
+CALM_FROM = (DAYS - 3) * DAY
 BREAKAGES = ("path", "hang", "hopeless", "rejected", "rejected for good")
 
 
@@ -60,15 +60,18 @@ def make_scenario(seed: int) -> Scenario:
     walltime = {name: random.choice((2, 4, 8, 12, 24)) * HOUR for name in names}
     models = tuple(_deployment(random, name, walltime[name]) for name in names)
     needed = sum(each.max_instances * each.gpus for each in models)
+    # Fewer than for one of each model, and one may wait for as long as the others are wanted.
+    least = sum(each.gpus for each in models)
+    sessions = tuple(_sessions(random, names))
     return Scenario(
         seed=seed,
         deployments=models,
         walltime_s=walltime,
         load_s={name: random.choice((20.0, 60.0, 180.0, 400.0)) for name in names},
-        gpus=max(2, round(needed * random.choice((0.5, 1.0, 1.0, 2.0)))),
+        gpus=max(2, least, round(needed * random.choice((0.5, 1.0, 1.0, 2.0)))),
         queue_wait_s=random.choice((2.0, 30.0, 300.0, 1800.0)),
-        sessions=tuple(_sessions(random, names)),
-        faults=tuple(_faults(random, names)),
+        sessions=sessions,
+        faults=tuple(_faults(random, names, sessions)),
         ambiguous=random.choice((0.0, 0.05, 0.2)),
         deadly=random.choice((0.0, 0.03, 0.1)),
         lossy=random.choice((0.0, 0.01, 0.1)),
@@ -130,7 +133,7 @@ def _sessions(random: Random, names: list[str]) -> list[Session]:
     return sessions
 
 
-def _faults(random: Random, names: list[str]) -> list[Fault]:
+def _faults(random: Random, names: list[str], sessions: tuple[Session, ...]) -> list[Fault]:
     """(what, how many a month at most, how long)."""
     plan = (
         ("slurmctld is away", 4, (60.0, 3 * HOUR)),
@@ -152,11 +155,15 @@ def _faults(random: Random, names: list[str]) -> list[Fault]:
         ("order to drain", 2, (0.0, 0.0)),
         ("order to stop", 2, (0.0, 0.0)),
     )
-    faults = [
-        Fault(random.uniform(0, CALM_FROM), what, random.uniform(*lasts), random.choice(names))
-        for what, most, lasts in plan
-        for _ in range(random.randint(0, most))
-    ]
+    busy = [session for session in sessions if session.at < CALM_FROM]
+    faults = []
+    for what, most, lasts in plan:
+        for _ in range(random.randint(0, most)):
+            at, name = random.uniform(0, CALM_FROM), random.choice(names)
+            if busy and random.random() < 0.6:  # most things go wrong while somebody is there
+                session = random.choice(busy)
+                at, name = session.at + random.uniform(0, 1200), session.model
+            faults.append(Fault(at, what, random.uniform(*lasts), name))
     for _ in range(random.choice((0, 0, 1, 2))):
         at, lasts = random.uniform(0, CALM_FROM - 2 * DAY), random.uniform(HOUR, 30 * HOUR)
         faults.append(Fault(at, random.choice(BREAKAGES), lasts, random.choice(names)))

@@ -1,9 +1,11 @@
 """A small Slurm behind the Cluster protocol: one queue, few GPUs, and its ways to fail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from random import Random
 
 from slurm.errors import (
+    AccountingOff,
     CancelFailed,
     ObservationFailed,
     ShellUnavailable,
@@ -19,6 +21,8 @@ J = JobState
 MIN_JOB_AGE_S = 300.0
 SLURMD_TIMEOUT_S = 300.0
 KILL_WAIT_S = 30.0
+# So late does accounting hear of a job's end.
+RECORD_LAG_S = 20.0
 
 
 class SmallJob:
@@ -38,7 +42,7 @@ class SmallJob:
         self.started_at: float | None = None
         self.ended_at: float | None = None
         self.restarts = 0
-        self.held = False
+        self.held = self.is_told_by_us = False
         self.ending: JobState | None = None  # what a TERM is to end it as
         self._row: tuple[object, Job] | None = None
 
@@ -75,6 +79,7 @@ class SmallSlurm:
         self.timeline = timeline
         self.random = random
         self.jobs: dict[str, SmallJob] = {}
+        self.records: dict[str, SmallJob] = {}
         self.others_gpus = 0
         self.broken: dict[str, str] = {}
         self.is_away = self.login_is_away = False
@@ -84,7 +89,7 @@ class SmallSlurm:
         self.on_change: Callable[[], None] = lambda: None
         self.tell: Callable[[str], None] = lambda words: None
         self.gpu_seconds = 0.0
-        self.submits = self.listings = 0
+        self.submits = self.listings = self.lookups = 0
         self._next_id = 1
 
     # The Cluster protocol
@@ -105,6 +110,9 @@ class SmallSlurm:
             if self.random.random() < 0.5:
                 self._add(spec, delay_s=self.random.uniform(0.0, 90.0))
             raise SubmitUnknown("the connection broke")
+        if self.random.random() < self.scenario.ambiguous / 2:
+            # As after a login node that repeats what it was sent: two jobs of one instance.
+            self._add(spec, delay_s=self.random.uniform(0.0, 90.0))
         return self._add(spec, 0.0)
 
     def list_jobs(self) -> tuple[Job, ...]:
@@ -116,15 +124,37 @@ class SmallSlurm:
             id_ for id_, j in self.jobs.items() if j.ended_at is not None and j.ended_at < horizon
         ]
         for job_id in gone:
-            del self.jobs[job_id]
+            self.records[job_id] = self.jobs.pop(job_id)
         now = self.timeline.now
-        return tuple(j.row(self.timeline) for j in self.jobs.values() if j.submitted_at <= now)
+        rows = [j.row(self.timeline) for j in self.jobs.values() if j.submitted_at <= now]
+        if rows and self.random.random() < self.scenario.lossy / 4:
+            # A state of a newer Slurm: whatever it means, it is not the end.
+            index = self.random.randrange(len(rows))
+            if not rows[index].state.is_over:
+                rows[index] = replace(rows[index], state=J.UNKNOWN)
+        return tuple(rows)
+
+    def lookup(self, job_ids: Collection[str]) -> tuple[Job, ...]:
+        """Every third site keeps no records; those of the others come late."""
+        self.lookups += 1
+        if self.scenario.seed % 3 == 0:
+            raise AccountingOff("Slurm accounting storage is disabled")
+        if self.is_away or self.login_is_away:
+            raise ObservationFailed("Connection refused")
+        known = (self.records[job_id] for job_id in job_ids if job_id in self.records)
+        return tuple(self._record(job) for job in known)
+
+    def _record(self, job: SmallJob) -> Job:
+        row, ended_at = job.row(self.timeline), job.ended_at
+        told = ended_at is not None and ended_at + RECORD_LAG_S < self.timeline.now
+        return row if told else replace(row, state=J.RUNNING)
 
     def cancel(self, job_id: str) -> None:
         if self.is_away or self.login_is_away:
             raise CancelFailed("Unable to contact slurm controller")
         job = self.jobs.get(job_id)
         if job is not None and job.is_live:
+            job.is_told_by_us = True
             self.terminate(job, J.CANCELLED)
 
     def read_log(self, instance_id: str, max_bytes: int = 65536) -> str:
@@ -222,7 +252,7 @@ class SmallSlurm:
     def forget(self, job: SmallJob) -> None:
         """Ended and gone from every listing at once."""
         self.end(job, J.CANCELLED)
-        self.jobs.pop(job.job_id, None)
+        self.records[job.job_id] = self.jobs.pop(job.job_id)
 
     def _stop_counting(self, job: SmallJob) -> None:
         if job.started_at is not None and job.is_live:

@@ -8,7 +8,7 @@ from tests.web.fleet.month.slurm import SmallJob
 from tests.web.fleet.month.timeline import DAY, HOUR, Timeline
 from tests.web.fleet.month.worker import Worker
 from web.catalog.deployment import Deployment
-from web.fleet.states import Instance, InstanceState
+from web.fleet.states import NOT_OURS, EndReason, Instance, InstanceState
 
 S = InstanceState
 # A stray job may be seen by this many looks before it is told to end.
@@ -18,8 +18,20 @@ LOOKS_OF_GRACE = 7
 # A row whose job is gone may be found so by this many, once its submission cannot be on its way.
 LOOKS_FOR_GHOSTS = 3
 SUBMISSION_GRACE = timedelta(seconds=60)
-# More instances than wanted may be there at one look, not at the next.
+# More instances than the most may be there at one look: of those that a plan already decides about,
+# the next one knows what they have become (test_planner_properties.py gives it as many plans).
 LOOKS_FOR_CROWDS = 1
+# What a handover is there to spare every request that a drain has time for.
+WALLTIME_CUTS = (
+    "TIMEOUT",
+    "the time limit is near, no more time",
+    "the gateway asked, no more time",
+)
+# These ends can wait for requests.
+SPARING = (EndReason.IDLE, EndReason.SCALED_DOWN, EndReason.REPLACED, EndReason.WALLTIME)
+DRAIN_MARGIN_S, LATE_S = 60.0, 60.0
+# An engine with requests and no token is found out within this.
+HUNG_S = 150.0
 # Asked for all the while, the cluster answers, and still nobody is launched.
 NEGLECT_S = 900.0
 
@@ -36,6 +48,8 @@ class Watch:
         self._ghosts: dict[str, int] = {}
         self._crowded: dict[str, int] = {}
         self._neglected_since: dict[str, float] = {}
+        # Since when the fleet process has been at work without a break.
+        self.acting_since = 0.0
         self.story: deque[str] = deque(maxlen=60)
 
     def tell(self, words: str) -> None:
@@ -57,6 +71,8 @@ class Watch:
             self.fail(f"a request for {instance.id} reached {worker.job.instance_id}")
         elif not worker.ready:
             self.fail(f"a request was sent to {instance.id}, whose engine is not proven")
+        elif self._timeline.now - max(worker.stuck_from, self.acting_since) > HUNG_S:
+            self.fail(f"a request was sent to {instance.id}, whose engine hangs since long")
 
     def owns(self, worker: Worker) -> None:
         """This worker was told to go on: nobody else may serve for its instance."""
@@ -79,6 +95,8 @@ class Watch:
             if job.is_live and job.submitted_at <= self._timeline.now:
                 named.add(job.instance_id)
                 row = rows.get(job.instance_id)
+                if row is not None and row.is_routable and job.started_at is None:
+                    self.fail(f"{row.id} counts as ready while its job waits")
                 mine = row is not None and (row.claimed_by or job.job_id) == job.job_id
                 if not mine and job.ending is None:
                     strays[job.job_id] = self._strays.get(job.job_id, 0) + 1
@@ -110,6 +128,44 @@ class Watch:
             found = ", ".join(f"{i.id} {i.state}" for i in instances)
             self.fail(f"{deployment.name}: {present} present, max {deployment.max_instances}, "
                       f"{leaving} leaving: {found}")  # fmt: skip
+
+    def intended(self, deployment: Deployment, instances: list[Instance], leaving: int) -> None:
+        """A launch begins; these were there before it."""
+        present = sum(i.state.is_present for i in instances)
+        if present >= deployment.max_instances + leaving:
+            found = ", ".join(f"{i.id} {i.state}" for i in instances)
+            self.fail(f"{deployment.name} is launched beside {found}")
+
+    def told_to_end(self, instance: Instance | None, worker: Worker) -> None:
+        """Our scancel reaches a worker: one that nobody is angry with was let finish first."""
+        if instance is None or worker.draining or worker.hung or worker.cut_off:
+            return
+        if worker.requests and instance.end_reason in SPARING:
+            self.fail(f"{instance.id} was cancelled ({instance.end_reason}) amid its requests")
+
+    def lasts(self, instance: Instance, deployment: Deployment) -> None:
+        """After a look: nothing starts or drains for longer than it may."""
+        began, limit_s = instance.state_since, deployment.drain_timeout_s + DRAIN_MARGIN_S
+        if instance.state is S.STARTING:
+            began, limit_s = instance.running_since or began, deployment.startup_timeout_s
+        elif instance.state is not S.DRAINING:
+            return
+        if (self._timeline.clock() - began).total_seconds() > limit_s + LATE_S:
+            self.fail(f"{instance.id} is {instance.state} for longer than it may")
+
+    def ended(self, instance: Instance, job: SmallJob | None, worker: Worker | None) -> None:
+        """Its row says that the job, or its engine, is gone: then it is."""
+        alive = job is not None and job.is_live and job.ending is None
+        serves = alive and worker is not None and not worker.gone
+        if alive and instance.end_reason in NOT_OURS:
+            self.fail(f"{instance.id} ended as {instance.end_reason}, but its job lives")
+        if serves and instance.end_reason is EndReason.CRASHED:
+            self.fail(f"{instance.id} ended as crashed, but its worker lives")
+
+    def cut(self, cause: str) -> None:
+        """A request was cut that takes no longer than a drain may."""
+        if cause in WALLTIME_CUTS:
+            self.fail(f"a short request was cut: {cause}")
 
     def closed(self, waiting: int) -> None:
         """After days without faults nobody waits any more."""

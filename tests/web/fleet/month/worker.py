@@ -42,6 +42,7 @@ class Worker:
         self.last: Report | None = None
         self.failures = 0
         self.busy_since: float | None = None
+        self.hung_since: float | None = None
         self.busy_seconds = 0.0
         self.began_at = self.timeline.now
         self.on_owner: Callable[[Worker], None] = lambda worker: None
@@ -56,6 +57,16 @@ class Worker:
     def answers(self) -> bool:
         """Makes a token for whoever asks now."""
         return self.ready and not (self.gone or self.cut_off or self.hung)
+
+    @property
+    def stuck_from(self) -> float:
+        """Since when it has had requests and made no token; infinite while it makes some."""
+        if self.hung_since is None or self.busy_since is None:
+            return float("inf")
+        return max(self.hung_since, self.busy_since)
+
+    def hang(self) -> None:
+        self.hung, self.hung_since = True, self.timeline.now
 
     # Reports
 
@@ -192,6 +203,7 @@ class Worker:
 
     def thaw(self) -> None:
         self.hung = self.cut_off = False
+        self.hung_since = None
         late, self.stuck = self.stuck, []
         for request in late:
             self._computed(request)
@@ -209,7 +221,7 @@ class Worker:
         if not self.ready:
             self.end(JobState.COMPLETED, f"{why}: nothing was served yet")
             return
-        self.timeline.after(limit_s, lambda: self.end(JobState.COMPLETED, "drained as allowed"))
+        self.timeline.after(limit_s, lambda: self.end(JobState.COMPLETED, f"{why}, no more time"))
         if not self.draining:
             self.draining = True
             self.say("draining", why)
@@ -242,4 +254,4 @@ class Worker:
         self.gone = True
         dead, self.requests, self.stuck = self.requests, [], []
         for request in dead:
-            request.cut(cause)
+            request.cut("its engine hung" if self.hung or self.cut_off else cause)
