@@ -5,12 +5,13 @@ included. What an instance's model used on a day (of UTC) is shared out to those
 on that day, by their tokens, read and written. A day on which nobody had a token of it stays
 UNUSED: nobody's, and still the model's.
 
-All amounts are whole GPU-microseconds, so that the parts always add up to the whole.
+All amounts are whole GPU-microseconds, and the parts of every group that is told (of a model, of a
+day, …) add up to its whole.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
@@ -35,18 +36,23 @@ class Allocation:
     end: datetime
 
 
-class Owner(NamedTuple):
-    """Who is charged; "" where it was not asked who."""
+class Part(NamedTuple):
+    """GPU-microseconds of one who is charged; "" for what was not asked."""
 
     user: str
     key_id: str
+    model: str
+    amount: float
 
 
-NOBODY = Owner(UNUSED, UNUSED)
 # model -> hour (since 1970) -> GPU-microseconds
 Spent = Mapping[str, Mapping[int, int]]
-# (model, day since 1970) -> owner -> tokens
-Tokens = Mapping[tuple[str, int], Mapping[Owner, int]]
+# (model, day since 1970) -> tokens
+Totals = Mapping[tuple[str, int], int]
+# day, {model: GPU-microseconds for a token of that day} -> the parts of all who had any
+Weigh = Callable[[int, Mapping[str, float]], Iterable[Part]]
+# (day, period) -> model -> GPU-microseconds
+Stretches = Mapping[tuple[int, str], Mapping[str, int]]
 
 
 def spent_by_hour(
@@ -66,37 +72,95 @@ def spent_by_hour(
     return spent
 
 
-def share_out(
-    spent: Spent, tokens: Tokens, by: Iterable[By], zone: tzinfo
-) -> dict[tuple[str, ...], dict[Owner, int]]:
-    """names of `by`, in its order -> who had a part of it -> GPU-microseconds.
-
-    The names tell all who are charged apart; so `by` with a user or a key needs `tokens` that do.
-    """
-    by = tuple(by)
-    found: dict[tuple[str, ...], dict[Owner, int]] = defaultdict(lambda: defaultdict(int))
-    for model, day, period, amount in _stretches(spent, by, zone):
-        for owner, part in _parts(amount, tokens.get((model, day), {})).items():
-            found[_names(by, owner, model, period)][owner] += part
+def stretches(spent: Spent, by: Collection[By], zone: tzinfo) -> Stretches:
+    """Hours of one day that are reported in one period, `""` without one, in one amount."""
+    unit = next((each for each in TIMES if each in by), None)
+    period_of = _remembered(unit, zone)
+    found: dict[tuple[int, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for model, hours in spent.items():
+        for hour, amount in hours.items():
+            found[hour // HOURS_PER_DAY, period_of(hour)][model] += amount
     return found
+
+
+def whole(parts: Stretches, by: Sequence[By]) -> dict[tuple[str, ...], int]:
+    """names of `by`, in its order -> GPU-microseconds; `by` asks for no user and no key."""
+    found: dict[tuple[str, ...], int] = defaultdict(int)
+    for (_, period), models in parts.items():
+        for model, amount in models.items():
+            found[_names(by, "", "", model, period)] += amount
+    return found
+
+
+def share_out(
+    parts: Stretches, totals: Totals, by: Sequence[By], weigh: Weigh, *, to_all: bool = True
+) -> dict[tuple[str, ...], int]:
+    """Like `whole`, by users or keys. Not `to_all`: `weigh` tells only some, and what is unused
+    stays out."""
+    found: dict[tuple[str, ...], int] = defaultdict(int)
+    for (period, model), group in _groups(parts, totals, by, weigh).items():
+        for names, amount in group.shared(to_all=to_all).items():
+            found[names] += amount
+        if to_all and group.unused:
+            found[_names(by, UNUSED, UNUSED, model, period)] += group.unused
+    return found
+
+
+def _groups(
+    parts: Stretches, totals: Totals, by: Sequence[By], weigh: Weigh
+) -> "dict[tuple[str, str], _Group]":
+    """(period, model or "") -> what is to be shared out within it."""
+    groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
+
+    def group_of(model: str, period: str) -> _Group:
+        return groups[period, model if By.MODEL in by else ""]
+
+    for (day, period), models in parts.items():
+        rates = {}
+        for model, amount in models.items():
+            total = totals.get((model, day), 0)
+            if total > 0:
+                rates[model] = amount / total
+                group_of(model, period).used += amount
+            else:
+                group_of(model, period).unused += amount
+        for part in weigh(day, rates) if rates else ():
+            names = _names(by, part.user, part.key_id, part.model, period)
+            group_of(part.model, period).parts[names] += part.amount
+    return groups
+
+
+@dataclass(slots=True)
+class _Group:
+    """What is told with one model (if models are asked for) and one period."""
+
+    used: int = 0
+    unused: int = 0
+    parts: dict[tuple[str, ...], float] = field(default_factory=lambda: defaultdict(float))
+
+    def shared(self, *, to_all: bool) -> dict[tuple[str, ...], int]:
+        if to_all and self.parts:
+            return apportion(self.used, self.parts)
+        return {names: round(part) for names, part in self.parts.items()}
+
+
+def apportion(amount: int, parts: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ...], int]:
+    """Whole numbers that add up to the amount: what rounding leaves goes one by one to those who
+    lost most by it."""
+    whole = {names: int(part) for names, part in parts.items()}
+    rest = amount - sum(whole.values())
+    by_loss = sorted(parts, key=lambda names: (int(parts[names]) - parts[names], names))
+    if 0 <= rest <= len(by_loss):
+        for names in by_loss[:rest]:
+            whole[names] += 1
+    else:
+        # More than that is the imprecision of large numbers: nobody notices it in the largest.
+        whole[max(parts, key=lambda names: (parts[names], names))] += rest
+    return whole
 
 
 def gpu_hours(microseconds: int) -> float:
     return microseconds / _MICROSECONDS_PER_HOUR
-
-
-def _stretches(
-    spent: Spent, by: tuple[By, ...], zone: tzinfo
-) -> Iterable[tuple[str, int, str, int]]:
-    """(model, day, period, amount): hours of one day that are reported together, in one amount."""
-    unit = next((each for each in TIMES if each in by), None)
-    period_of: Callable[[int], str] = _remembered(unit, zone)
-    for model, hours in spent.items():
-        amounts: dict[tuple[int, str], int] = defaultdict(int)
-        for hour, amount in hours.items():
-            amounts[hour // HOURS_PER_DAY, period_of(hour)] += amount
-        for (day, period), amount in amounts.items():
-            yield model, day, period, amount
 
 
 def _remembered(unit: By | None, zone: tzinfo) -> Callable[[int], str]:
@@ -112,23 +176,9 @@ def _remembered(unit: By | None, zone: tzinfo) -> Callable[[int], str]:
     return period_of
 
 
-def _parts(amount: int, tokens: Mapping[Owner, int]) -> Mapping[Owner, int]:
-    """`amount` in proportion to the tokens, in whole numbers: what rounding leaves goes one by one
-    to those who lost most by it."""
-    total = sum(tokens.values())
-    if total <= 0:
-        return {NOBODY: amount}
-    parts = {owner: amount * count // total for owner, count in tokens.items()}
-    rest = amount - sum(parts.values())
-    by_loss = sorted(tokens, key=lambda owner: (-(amount * tokens[owner] % total), owner))
-    for owner in by_loss[:rest]:
-        parts[owner] += 1
-    return parts
-
-
-def _names(by: tuple[By, ...], owner: Owner, model: str, period: str) -> tuple[str, ...]:
-    told = {By.USER: owner.user, By.KEY: owner.key_id, By.MODEL: model}
-    return tuple(told.get(each, period) for each in by)
+def _names(by: Sequence[By], user: str, key_id: str, model: str, period: str) -> tuple[str, ...]:
+    told = {By.USER: user, By.KEY: key_id, By.MODEL: model}
+    return tuple([told.get(each, period) for each in by])
 
 
 def _micros(moment: datetime) -> int:

@@ -1,15 +1,21 @@
 """What the database knows of GPUs: when jobs had them, and whose tokens they made."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Integer, func, or_, select, type_coerce
+from sqlalchemy import Integer, case, func, literal, or_, select, type_coerce
 
 from web.database import Database
 from web.fleet.models import InstanceRow
-from web.usage.gpu_hours import HOURS_PER_DAY, Allocation, Owner, Tokens
+from web.usage.gpu_hours import HOURS_PER_DAY, Allocation, Part, Totals
+from web.usage.lines import Question
 from web.usage.models import UsageRow
+from web.usage.periods import By
+
+DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TOKENS = UsageRow.prompt_tokens + UsageRow.completion_tokens
+_COLUMNS = {By.USER: UsageRow.user, By.KEY: UsageRow.key_id, By.MODEL: UsageRow.model}
 
 
 class GpuStore:
@@ -37,25 +43,39 @@ class GpuStore:
         with self._database.read() as session:
             return [each for found in session.scalars(query) for each in _allocations(found, now)]
 
-    def tokens(
-        self, since: datetime, until: datetime, models: Collection[str], *, by_key: bool
-    ) -> Tokens:
+    def totals(self, since: datetime, until: datetime, models: Collection[str]) -> Totals:
         """Of the whole days (of UTC) that [since, until) reaches into."""
         day = type_coerce(UsageRow.hour, Integer) // HOURS_PER_DAY
-        owner = [UsageRow.user, *([UsageRow.key_id] if by_key else [])]
-        count = func.sum(UsageRow.prompt_tokens + UsageRow.completion_tokens)
         query = (
-            select(day, UsageRow.model, count, *owner)
-            .where(UsageRow.hour >= _day(since), UsageRow.hour < _day(until) + timedelta(days=1))
+            select(day, UsageRow.model, func.sum(_TOKENS))
+            .where(UsageRow.hour >= _day(since), UsageRow.hour < _day(until) + DAY)
             .where(UsageRow.model.in_(models))
-            .group_by(day, UsageRow.model, *owner)
+            .group_by(day, UsageRow.model)
         )
-        found: dict[tuple[str, int], dict[Owner, int]] = defaultdict(dict)
         with self._database.read() as session:
-            for number, model, tokens, user, *key in session.execute(query):
-                if tokens:
-                    found[model, number][Owner(user, *(key or [""]))] = int(tokens)
-        return found
+            return {(model, number): int(sum_) for number, model, sum_ in session.execute(query)}
+
+    def weigh(
+        self, by: Sequence[By], question: Question, day: int, rates: Mapping[str, float]
+    ) -> Iterator[Part]:
+        """What a day's tokens make of GPU-microseconds, apart by what is asked by."""
+        begin = _EPOCH + day * DAY
+        rate = case(dict(rates), value=UsageRow.model, else_=0.0)
+        names = [_COLUMNS[each] if each in by else literal("") for each in _COLUMNS]
+        query = (
+            select(*names, func.sum(_TOKENS * rate))
+            .where(UsageRow.hour >= begin, UsageRow.hour < begin + DAY, _TOKENS > 0)
+            .where(UsageRow.model.in_(rates))
+            .group_by(*(_COLUMNS[each] for each in _COLUMNS if each in by))
+            .having(func.count() > 0)
+        )
+        if question.user is not None:
+            query = query.where(UsageRow.user == question.user)
+        if question.key_id is not None:
+            query = query.where(UsageRow.key_id == question.key_id)
+        with self._database.read() as session:
+            for row in session.execute(query):
+                yield Part(row[0], row[1], row[2], float(row[3]))
 
 
 def _allocations(row: InstanceRow, now: datetime) -> Iterable[Allocation]:

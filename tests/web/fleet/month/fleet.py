@@ -30,7 +30,7 @@ class Writer:
     secrets = SimpleNamespace(current=1, versions=(1,), digest=_digest)
     settings = SimpleNamespace(min_update_interval_s=10.0)
 
-    def spec(self, deployment: Deployment, instance_id: str) -> LaunchSpec:
+    def spec(self, deployment: Deployment, instance_id: str, version: int = 1) -> LaunchSpec:
         return LaunchSpec(
             instance_id,
             deployment.name,
