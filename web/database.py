@@ -128,6 +128,8 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; safe to call from several hosts at once."""
+        if self._is_newest():
+            return
         # Only here: it takes longer to import than all the rest, and most processes never migrate.
         from alembic import command
         from alembic.config import Config
@@ -138,6 +140,18 @@ class Database:
             _wait_for_other_migrations(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _is_newest(self) -> bool:
+        """Whether the schema is at the newest revision; False when that cannot be told."""
+        newest = max(
+            path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("0*.py")
+        )
+        try:
+            with self._engine.connect() as connection:
+                found = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+                return found.scalars().all() == [newest]
+        except StorageError:
+            return False
 
     def close(self) -> None:
         self._engine.dispose()

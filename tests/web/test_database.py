@@ -136,3 +136,8 @@ def test_sqlite_keeps_its_promises_over_a_power_cut(tmp_path):
         assert session.scalar(text("PRAGMA journal_mode")) == "wal"
         assert session.scalar(text("PRAGMA synchronous")) == 2
     database.close()
+
+
+def test_a_schema_that_is_newest_is_left_alone_without_loading_the_tool(database, monkeypatch):
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    database.migrate()
