@@ -18,7 +18,7 @@ from web.fleet.changes import Deed, after
 from web.fleet.evidence import Probe, Sample
 from web.fleet.observation import Listing, observe
 from web.fleet.orders import Order, OrderKind
-from web.fleet.policy import Policy
+from web.fleet.policy import HISTORY_PER_MODEL, Policy
 from web.fleet.sizing import Crew, size
 from web.fleet.states import EndReason, Instance, InstanceState
 from web.fleet.vitality import judge
@@ -76,7 +76,8 @@ def _carried_out(view: View, actions: Iterable[Action], now: datetime) -> View:
         if isinstance(action, Deed):
             instance = changed[action.instance_id] = after(action, changed[action.instance_id], now)
             if instance.state.is_over:
-                history[instance.model] = (instance, *history.get(instance.model, ()))
+                ended = (instance, *history.get(instance.model, ()))
+                history[instance.model] = ended[:HISTORY_PER_MODEL]
     return replace(view, instances=tuple(changed.values()), history=history)
 
 

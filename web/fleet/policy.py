@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Self
 
+HISTORY_PER_MODEL = 8
+"""The ended instances of a model that the deciders know of, the newest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

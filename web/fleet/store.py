@@ -22,6 +22,7 @@ from web.fleet.models import ClusterLookRow, InstanceRow
 from web.fleet.order_store import OrderStore, fulfil, givers
 from web.fleet.orphan_store import OrphanStore, replace_orphans
 from web.fleet.orphans import Orphan
+from web.fleet.policy import HISTORY_PER_MODEL
 from web.fleet.rows import fill, to_instance
 from web.fleet.states import Instance, InstanceState
 from web.fleet.telemetry_store import keep_sample, samples
@@ -30,7 +31,6 @@ from web.lock.store import FleetLock
 TOPIC = "fleet"
 OVER = tuple(state.value for state in InstanceState if state.is_over)
 LIVE = tuple(state.value for state in InstanceState if not state.is_over)
-HISTORY_PER_MODEL = 8
 FLEET, WORKER = "fleet", "worker"
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.web.fleet.worlds import NOW, POLICY, ago, deployment, instance, later, view
-from web.fleet.actions import Drain, Launch
+from slurm.jobs import JobState
+from tests.web.fleet.worlds import NOW, POLICY, ago, deployment, instance, job, later, view
+from web.fleet.actions import Drain, End, Launch, Note
+from web.fleet.observation import Listing
 from web.fleet.planner import plan
+from web.fleet.policy import HISTORY_PER_MODEL
 from web.fleet.routing import Target, choose
 from web.fleet.states import EndReason, InstanceState, Load
 
@@ -128,3 +131,18 @@ def test_no_request_goes_to_an_instance_about_to_end_while_another_is_there():
     assert choose([soon, late], {"late": 50}, until=until) == late
     assert choose([soon, late], {"late": 50}, cap=50, until=until) == soon
     assert choose([soon], {}, until=until) == soon
+
+
+def test_a_start_of_long_ago_is_forgotten_in_the_very_plan_that_ends_another_instance():
+    never_ready = instance(S.STOPPED, end_reason=EndReason.IDLE, ended_at=ago(7 * HOUR))
+    slow = replace(never_ready, created_at=ago(9 * HOUR), ready_at=ago(8 * HOUR))
+    known = (*[never_ready] * (HISTORY_PER_MODEL - 1), slow)
+    old, stopping = serving(1.5 * HOUR), successor(S.STOPPING, end_reason=EndReason.OPERATOR)
+    assert planned(old, history={"m": known}) == [Launch("m")]
+    jobs = (
+        job(JobState.RUNNING, name=f"kscope-{OLD}", end_time=old.walltime_end),
+        job(JobState.CANCELLED, job_id="8", name=f"kscope-{NEW}"),
+    )
+    listing = Listing(NOW, jobs)
+    actions = planned(old, stopping, history={"m": known}, listing=listing)
+    assert [type(a) for a in actions] == [Note, End]

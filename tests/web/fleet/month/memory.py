@@ -10,8 +10,8 @@ from web.fleet.changes import Deed, ForbiddenMove, after, check_move
 from web.fleet.evidence import Sample
 from web.fleet.orders import Order, OrderKind
 from web.fleet.orphans import Orphan
+from web.fleet.policy import HISTORY_PER_MODEL
 from web.fleet.states import Instance, InstanceState
-from web.fleet.store import HISTORY_PER_MODEL
 
 TELEMETRY = 40
 

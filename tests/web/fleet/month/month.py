@@ -279,7 +279,7 @@ class Month:
         if self.fleet.is_down or self.gateway.is_away:
             self.watch.acting_since = self.timeline.now
         if not blind:
-            self.watch.looked(slurm.jobs.values(), rows, self.store.find)
+            self.watch.looked(slurm.jobs.values(), rows, self.store.find, slurm.unreadable)
         history = self.store.history()
         for deployment in self.gateway.catalog:
             own = [i for i in rows.values() if i.model == deployment.name]

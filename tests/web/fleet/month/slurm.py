@@ -83,6 +83,7 @@ class SmallSlurm:
         self.others_gpus = 0
         self.broken: dict[str, str] = {}
         self.is_away = self.login_is_away = False
+        self.unreadable: str | None = None
         self.on_start: Callable[[SmallJob], None] = lambda job: None
         self.on_term: Callable[[SmallJob], None] = lambda job: None
         self.on_end: Callable[[SmallJob], None] = lambda job: None
@@ -127,11 +128,13 @@ class SmallSlurm:
             self.records[job_id] = self.jobs.pop(job_id)
         now = self.timeline.now
         rows = [j.row(self.timeline) for j in self.jobs.values() if j.submitted_at <= now]
+        self.unreadable = None
         if rows and self.random.random() < self.scenario.lossy / 4:
             # A state of a newer Slurm: whatever it means, it is not the end.
             index = self.random.randrange(len(rows))
             if not rows[index].state.is_over:
                 rows[index] = replace(rows[index], state=J.UNKNOWN)
+                self.unreadable = rows[index].job_id
         return tuple(rows)
 
     def lookup(self, job_ids: Collection[str]) -> tuple[Job, ...]:

@@ -86,8 +86,12 @@ class Watch:
         jobs: Iterable[SmallJob],
         rows: dict[str, Instance],
         is_known: Callable[[str], object],
+        unreadable: str | None,
     ) -> None:
-        """After a tick with a listing: each live job has a live row, each live row a job."""
+        """After a tick with a listing: each live job has a live row, each live row a job.
+
+        `unreadable`: the job whose state the listing told in words of a newer Slurm.
+        """
         strays: dict[str, int] = {}
         allowed: dict[str, int] = {}
         named: set[str] = set()
@@ -95,7 +99,8 @@ class Watch:
             if job.is_live and job.submitted_at <= self._timeline.now:
                 named.add(job.instance_id)
                 row = rows.get(job.instance_id)
-                if row is not None and row.is_routable and job.started_at is None:
+                waits = job.started_at is None and job.job_id != unreadable
+                if row is not None and row.is_routable and waits:
                     self.fail(f"{row.id} counts as ready while its job waits")
                 mine = row is not None and (row.claimed_by or job.job_id) == job.job_id
                 if not mine and job.ending is None:
@@ -149,6 +154,8 @@ class Watch:
         if instance.state is S.STARTING:
             began, limit_s = instance.running_since or began, deployment.startup_timeout_s
         elif instance.state is not S.DRAINING:
+            return
+        if self._timeline.now - self.acting_since <= LATE_S:
             return
         if (self._timeline.clock() - began).total_seconds() > limit_s + LATE_S:
             self.fail(f"{instance.id} is {instance.state} for longer than it may")
