@@ -14,6 +14,7 @@ from tests.waiting import wait_until
 
 REQUESTS = int(os.environ.get("KSCOPE_LEAK_REQUESTS", "2000"))
 CLIENTS = 8
+POOLED = 10
 # Of a sort that takes no time: those that wait for a time limit are few.
 QUICK = [
     "good", "packed", "extensions", "informational", "odd_headers", "closing", "delimited",
@@ -106,7 +107,8 @@ def test_nothing_is_left_behind_by_requests_that_go_wrong(bench):
     assert set(told) <= {0, 200, 502, 503, 504}
     assert told[200] > REQUESTS * 0.7
     assert told.get(503, 0) < REQUESTS * 0.1
-    assert after["threads"] <= before["threads"]
+    # gevent's pool for names and for queries of the accounts has from none to ten.
+    assert after["threads"] <= before["threads"] + POOLED
     assert after["engine's connections"] <= before["engine's connections"] + CLIENTS
     assert after["kB"] - before["kB"] < 6_000
     wait_until(lambda: bench.ask("good").clean, what="it serves")
