@@ -120,7 +120,7 @@ def test_health_needs_no_key_and_ready_names_its_parts(gateway):
     status, text = gateway.get("/ready")
     parts = json.loads(text)["parts"]
     assert status == 200
-    assert set(parts) == {"database", "fleet", "cluster", "catalog"}
+    assert set(parts) == {"database", "fleet", "cluster", "catalog", "limits"}
 
 
 @pytest.mark.parametrize("bearer", ["", "nope", "abcdefghij.nope", "x" * 5000])
