@@ -44,11 +44,15 @@ from web.openai_proxy.standing import Standing
 from web.openai_proxy.upstream import EnginePool, TimeLimits
 from web.openai_proxy.waiting import WaitingRoom
 from web.openapi import routes as openapi_routes
+from web.portal.errors import error_page, wants_page
+from web.portal.parts import open_parts
+from web.portal.routes import add_portal
 from web.responses.book import ResponseBook
 from web.responses.store import ResponseStore
 from web.secrets import Secrets
 from web.usage import routes as usage_routes
 from web.usage.api import OPERATION as USAGE
+from web.usage.asking import UsageDesk
 from web.usage.ledger import Ledger
 from web.usage.opening import gpu_desk, usage_desk
 from web.usage.store import UsageStore
@@ -74,7 +78,7 @@ def create_app(settings: Settings) -> Flask:
         database, store, catalog, clock, settings.min_update_interval_s, counters.state
     )
 
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None, template_folder=None)
     # A path is ours or it is not: no redirect to a cleaner spelling, clients would drop the body.
     app.url_map.merge_slashes = False
     # Of what is left to Flask, only callbacks have a body.
@@ -82,11 +86,15 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(openai_routes.create_blueprint(authenticator, outlook))
     app.register_blueprint(fleet_routes.create_blueprint(desk))
     app.register_blueprint(openapi_routes.create_blueprint(DESCRIBED))
-    _add_usage(app, settings, authenticator, clock)
+    usage, usage_aside = _add_usage(app, settings, authenticator, clock)
     _add_health(app, readiness)
     _add_request_ids(app)
     _add_error_handlers(app)
-    _add_data_path(app, settings, database, clock, store, outlook, authenticator, counters)
+    board = _add_data_path(app, settings, database, clock, store, outlook, authenticator, counters)
+    add_portal(
+        app,
+        open_parts(settings, clock, outlook, catalog, readiness, board, usage, usage_aside),
+    )
     return app
 
 
@@ -99,8 +107,9 @@ def _add_data_path(
     outlook: Outlook,
     authenticator: Authenticator,
     counters: Counters,
-) -> None:
-    """In front of Flask: the routes that reach an engine, and what keeps them informed."""
+) -> RuleBoard:
+    """In front of Flask: the routes that reach an engine, and what keeps them informed. Returns
+    the limits that hold."""
     pool = EnginePool(
         TimeLimits(
             settings.upstream_connect_timeout_s,
@@ -132,6 +141,7 @@ def _add_data_path(
     app.extensions["kscope"] = Background(
         outlook, demand, authenticator, attendance, book, ledger, limiting
     )
+    return limiting.board
 
 
 def _limiting(
@@ -155,10 +165,12 @@ def _add_usage(
     settings: Settings,
     authenticator: Authenticator,
     clock: Callable[[], datetime],
-) -> None:
+) -> tuple[UsageDesk, Aside]:
     # Its connections are used by one thread beside the event loop, and by nobody else.
     desk = usage_desk(settings, Database(settings.database_url, durable=False), clock)
-    app.register_blueprint(usage_routes.create_blueprint(authenticator, desk, Aside(), clock))
+    aside = Aside()
+    app.register_blueprint(usage_routes.create_blueprint(authenticator, desk, aside, clock))
+    return desk, aside
 
 
 def _add_health(app: Flask, readiness: Readiness) -> None:
@@ -189,9 +201,12 @@ def _add_request_ids(app: Flask) -> None:
 
 
 def _add_error_handlers(app: Flask) -> None:
-    """Whatever goes wrong leaves as the envelope; no client ever sees a page or a traceback."""
+    """Whatever goes wrong leaves as the envelope, or as a page for who asked for one; nobody ever
+    sees a traceback."""
 
     def tell(error: GatewayError) -> Response:
+        if wants_page():
+            return error_page(error)
         return Response(error_body(error), error.status, error_headers(error))
 
     @app.errorhandler(GatewayError)

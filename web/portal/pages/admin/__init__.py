@@ -1,0 +1,1 @@
+"""Pages for administrators; for everybody else they do not exist."""
