@@ -1,0 +1,202 @@
+"""Pictures of numbers as SVG: `bars` and `line` (and `web.portal.timeline`). Pure.
+
+Each is a figure with its title, a legend, the picture and a table of the same numbers. Looks come
+from static/charts.css, which the page links; no style stands in the markup. Nothing moves, and no
+id is given, so a page may hold any number of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from web.portal import plot
+from web.portal.plot import Say, percent, tag
+from web.portal.words import NOTHING, short_number
+
+PLOT_PX = 150
+TOP_PX, BOTTOM_PX = 18, 22
+_WIDTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One quantity: its name, and a value for each label; None where nothing is known."""
+
+    name: str
+    values: Sequence[float | None]
+
+
+def bars(
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    title: str,
+    axis: str,
+    about: str = "",
+    say: Say = short_number,
+    with_table: bool = True,
+) -> Markup:
+    """A bar per label, the series stacked. `axis` says what the labels are: "Day"."""
+    totals = [sum(s.values[i] or 0 for s in series) for i in range(len(labels))]
+    steps = plot.ticks(max(totals, default=0), _is_whole(series))
+    names = [s.name for s in series]
+    picture = plot.drawing(
+        title,
+        about,
+        TOP_PX + PLOT_PX + BOTTOM_PX,
+        *_grid(steps, say),
+        *_stacks(labels, series, steps[-1], say),
+        *_labels(labels, centred=True),
+    )
+    table = _table(labels, series, title, axis, say) if with_table else Markup()
+    return plot.figure(title, picture, names, table)
+
+
+def line(
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    title: str,
+    axis: str,
+    about: str = "",
+    say: Say = short_number,
+    with_table: bool = True,
+) -> Markup:
+    """A line per series over labels at equal distances; it is broken where nothing is known."""
+    known = [v for s in series for v in s.values if v is not None]
+    steps = plot.ticks(max(known, default=0), _is_whole(series))
+    picture = plot.drawing(
+        title,
+        about,
+        TOP_PX + PLOT_PX + BOTTOM_PX,
+        *_grid(steps, say),
+        _curves(series, steps[-1]),
+        *_hints(labels, series, say),
+        *_labels(labels, centred=False),
+    )
+    table = _table(labels, series, title, axis, say) if with_table else Markup()
+    return plot.figure(title, picture, [s.name for s in series], table)
+
+
+def _is_whole(series: Sequence[Series]) -> bool:
+    return all(v is None or float(v).is_integer() for s in series for v in s.values)
+
+
+def _y(value: float, most: float) -> float:
+    return round(TOP_PX + PLOT_PX * (1 - value / most), 2)
+
+
+def _grid(steps: Sequence[float], say: Say) -> list[Markup]:
+    parts = []
+    for value in steps:
+        y = _y(value, steps[-1])
+        line_ = {"class": "chart-grid", "x1": "0", "x2": "100%", "y1": y, "y2": y}
+        parts.append(tag("line", line_))
+        parts.append(tag("text", {"class": "chart-text", "x": "0", "y": y - 4}, say(value)))
+    return parts
+
+
+def _stacks(labels: Sequence[str], series: Sequence[Series], most: float, say: Say) -> list[Markup]:
+    parts = []
+    width = 1 / max(1, len(labels))
+    for at, label in enumerate(labels):
+        below = 0.0
+        for index, each in enumerate(series):
+            value = each.values[at] or 0
+            top, foot = _y(below + value, most), _y(below, most)
+            below += value
+            box = {
+                "class": f"chart-fill {plot.colour(index)}",
+                "x": percent((at + 0.12) * width),
+                "width": percent(0.76 * width),
+                "y": top,
+                "height": round(foot - top, 2),
+            }
+            hint = f"{label}, {each.name}: {say(value)}"
+            if value:
+                parts.append(tag("rect", box, tag("title", {}, hint)))
+    return parts
+
+
+def _curves(series: Sequence[Series], most: float) -> Markup:
+    """The lines, drawn on a canvas of a fixed width that is stretched to the picture's."""
+    lines = [
+        tag(
+            "polyline",
+            {
+                "class": f"chart-line {plot.colour(index)}",
+                "points": points,
+                "vector-effect": "non-scaling-stroke",
+            },
+        )
+        for index, each in enumerate(series)
+        for points in _stretches(each.values, most)
+    ]
+    canvas = {
+        "width": "100%",
+        "height": TOP_PX + PLOT_PX,
+        "viewBox": f"0 0 {_WIDTH} {TOP_PX + PLOT_PX}",
+        "preserveAspectRatio": "none",
+    }
+    return tag("svg", canvas, *lines)
+
+
+def _stretches(values: Sequence[float | None], most: float) -> list[str]:
+    """The points of each unbroken part; one that stands alone is told twice, and so is a dot."""
+    parts: list[list[str]] = [[]]
+    for at, value in enumerate(values):
+        if value is None:
+            parts.append([])
+        else:
+            x = _WIDTH * at / max(1, len(values) - 1)
+            parts[-1].append(f"{x:.1f},{_y(value, most):g}")
+    return [" ".join(points if len(points) > 1 else points * 2) for points in parts if points]
+
+
+def _hints(labels: Sequence[str], series: Sequence[Series], say: Say) -> list[Markup]:
+    """What the pointer finds at each label."""
+    parts = []
+    step = 1 / max(1, len(labels) - 1)
+    for at, label in enumerate(labels):
+        known = [(s.name, s.values[at]) for s in series]
+        told = [f"{name} {say(value)}" for name, value in known if value is not None]
+        left = max(0.0, (at - 0.5) * step)
+        box = {
+            "class": "chart-hit",
+            "x": percent(left),
+            "width": percent(min(1.0, (at + 0.5) * step) - left),
+            "y": TOP_PX,
+            "height": PLOT_PX,
+        }
+        hint = f"{label}: {', '.join(told) or NOTHING}"
+        parts.append(tag("rect", box, tag("title", {}, hint)))
+    return parts
+
+
+def _labels(labels: Sequence[str], *, centred: bool) -> list[Markup]:
+    count = len(labels)
+    parts = []
+    for at in plot.told_labels(count):
+        anchor = "start" if at == 0 else "end" if at == count - 1 else "middle"
+        x = (at + 0.5) / count if centred else at / max(1, count - 1)
+        if centred and anchor != "middle":
+            anchor, x = ("middle", 0.5) if count == 1 else (anchor, float(at != 0))
+        place = {
+            "class": "chart-text",
+            "x": percent(x),
+            "y": TOP_PX + PLOT_PX + 16,
+            "text-anchor": anchor,
+        }
+        parts.append(tag("text", place, labels[at]))
+    return parts
+
+
+def _table(
+    labels: Sequence[str], series: Sequence[Series], title: str, axis: str, say: Say
+) -> Markup:
+    rows = [
+        (label, [NOTHING if (v := s.values[at]) is None else say(v) for s in series])
+        for at, label in enumerate(labels)
+    ]
+    return plot.data_table(title, axis, [s.name for s in series], rows)
