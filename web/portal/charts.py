@@ -91,9 +91,9 @@ def _grid(steps: Sequence[float], say: Say) -> list[Markup]:
     parts = []
     for value in steps:
         y = _y(value, steps[-1])
-        line_ = {"class": "chart-grid", "x1": "0", "x2": "100%", "y1": y, "y2": y}
+        line_ = {"class": "plot-grid", "x1": "0", "x2": "100%", "y1": y, "y2": y}
         parts.append(tag("line", line_))
-        parts.append(tag("text", {"class": "chart-text", "x": "0", "y": y - 4}, say(value)))
+        parts.append(tag("text", {"class": "plot-text", "x": "0", "y": y - 4}, say(value)))
     return parts
 
 
@@ -107,7 +107,7 @@ def _stacks(labels: Sequence[str], series: Sequence[Series], most: float, say: S
             top, foot = _y(below + value, most), _y(below, most)
             below += value
             box = {
-                "class": f"chart-fill {plot.colour(index)}",
+                "class": f"plot-fill {plot.colour(index)}",
                 "x": percent((at + 0.12) * width),
                 "width": percent(0.76 * width),
                 "y": top,
@@ -125,7 +125,7 @@ def _curves(series: Sequence[Series], most: float) -> Markup:
         tag(
             "polyline",
             {
-                "class": f"chart-line {plot.colour(index)}",
+                "class": f"plot-line {plot.colour(index)}",
                 "points": points,
                 "vector-effect": "non-scaling-stroke",
             },
@@ -163,7 +163,7 @@ def _hints(labels: Sequence[str], series: Sequence[Series], say: Say) -> list[Ma
         told = [f"{name} {say(value)}" for name, value in known if value is not None]
         left = max(0.0, (at - 0.5) * step)
         box = {
-            "class": "chart-hit",
+            "class": "plot-hit",
             "x": percent(left),
             "width": percent(min(1.0, (at + 0.5) * step) - left),
             "y": TOP_PX,
@@ -183,7 +183,7 @@ def _labels(labels: Sequence[str], *, centred: bool) -> list[Markup]:
         if centred and anchor != "middle":
             anchor, x = ("middle", 0.5) if count == 1 else (anchor, float(at != 0))
         place = {
-            "class": "chart-text",
+            "class": "plot-text",
             "x": percent(x),
             "y": TOP_PX + PLOT_PX + 16,
             "text-anchor": anchor,

@@ -27,7 +27,7 @@ def percent(share: float) -> str:
 
 def colour(index: int) -> str:
     """The class of the series with this index; static/charts.css gives it its looks."""
-    return f"chart-{index % COLOURS + 1}"
+    return f"plot-{index % COLOURS + 1}"
 
 
 def ticks(most: float, whole: bool) -> list[float]:
@@ -70,12 +70,12 @@ def data_table(
     ]
     table = tag(
         "table",
-        {"class": "chart-table"},
+        {"class": "plot-table"},
         tag("caption", {}, title),
         tag("thead", {}, tag("tr", {}, *head)),
         tag("tbody", {}, *body),
     )
-    scroll = tag("div", {"class": "chart-scroll", "tabindex": "0"}, table)
+    scroll = tag("div", {"class": "plot-scroll", "tabindex": "0"}, table)
     return tag("details", {}, tag("summary", {}, "The same as a table"), scroll)
 
 
@@ -84,18 +84,18 @@ def legend(names: Sequence[str]) -> Markup:
     if len(names) < 2:
         return Markup()
     items = [tag("li", {}, _mark(index), name) for index, name in enumerate(names)]
-    return tag("ul", {"class": "chart-legend"}, *items)
+    return tag("ul", {"class": "plot-legend"}, *items)
 
 
 def figure(title: str, svg: Markup, names: Sequence[str], table: Markup) -> Markup:
     caption = tag("figcaption", {}, title)
-    return tag("figure", {"class": "chart"}, caption, legend(names), svg, table)
+    return tag("figure", {"class": "plot"}, caption, legend(names), svg, table)
 
 
 def drawing(title: str, about: str, height_px: int, *inside: str) -> Markup:
     """The picture itself. To a screen reader it is one thing with a name and a description."""
     attributes = {
-        "class": "chart-plot",
+        "class": "plot-picture",
         "width": "100%",
         "height": height_px,
         "role": "img",
@@ -105,6 +105,6 @@ def drawing(title: str, about: str, height_px: int, *inside: str) -> Markup:
 
 
 def _mark(index: int) -> Markup:
-    box = {"class": f"chart-fill {colour(index)}", "width": "12", "height": "12", "rx": "2"}
-    outer = {"class": "chart-mark", "width": "12", "height": "12", "aria-hidden": "true"}
+    box = {"class": f"plot-fill {colour(index)}", "width": "12", "height": "12", "rx": "2"}
+    outer = {"class": "plot-mark", "width": "12", "height": "12", "aria-hidden": "true"}
     return tag("svg", outer, tag("rect", box))

@@ -64,20 +64,20 @@ def _uprights(steps: Sequence[float], height: int, say: Say) -> list[Markup]:
     parts = []
     for at, value in enumerate(steps):
         x = percent(value / steps[-1])
-        line_ = {"class": "chart-grid", "x1": x, "x2": x, "y1": 0, "y2": height}
+        line_ = {"class": "plot-grid", "x1": x, "x2": x, "y1": 0, "y2": height}
         anchor = "start" if at == 0 else "end" if at == len(steps) - 1 else "middle"
-        place = {"class": "chart-text", "x": x, "y": height + 16, "text-anchor": anchor}
+        place = {"class": "plot-text", "x": x, "y": height + 16, "text-anchor": anchor}
         parts += [tag("line", line_), tag("text", place, say(value))]
     return parts
 
 
 def _lying(row: Row, at: int, names: list[str], most: float, say: Say) -> list[Markup]:
     top = ROW_PX * at
-    parts = [tag("text", {"class": "chart-label", "x": "0", "y": top + 16}, row.label)]
+    parts = [tag("text", {"class": "plot-label", "x": "0", "y": top + 16}, row.label)]
     left = 0.0
     for segment in row.segments:
         box = {
-            "class": f"chart-fill {plot.colour(names.index(segment.name))}",
+            "class": f"plot-fill {plot.colour(names.index(segment.name))}",
             "x": percent(left / most),
             "width": percent(segment.length / most),
             "y": top + 22,

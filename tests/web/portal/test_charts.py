@@ -22,20 +22,20 @@ def of_class(figure: str, name: str) -> list[ET.Element]:
 
 def test_bars_are_as_high_as_their_values():
     figure = bars(DAYS, [Series("Tokens", (10, 20, 5))], title="Tokens", axis="Day")
-    heights = [float(e.get("height")) for e in of_class(figure, "chart-fill")]
+    heights = [float(e.get("height")) for e in of_class(figure, "plot-fill")]
     assert heights[1] == pytest.approx(2 * heights[0])
     assert heights[0] == pytest.approx(2 * heights[2])
 
 
 def test_stacked_bars_stand_on_each_other():
     figure = bars(DAYS[:1], [Series("in", (10,)), Series("out", (30,))], title="T", axis="Day")
-    low, high = (e for e in of_class(figure, "chart-fill") if e.get("y"))
+    low, high = (e for e in of_class(figure, "plot-fill") if e.get("y"))
     assert float(high.get("y")) + float(high.get("height")) == pytest.approx(float(low.get("y")))
 
 
 def test_a_line_is_broken_where_nothing_is_known():
     figure = line(("a", "b", "c", "d"), [Series("n", (1, 2, None, 3))], title="T", axis="Time")
-    points = [e.get("points").split() for e in of_class(figure, "chart-line")]
+    points = [e.get("points").split() for e in of_class(figure, "plot-line")]
     assert [len(own) for own in points] == [2, 2]
     assert points[1][0] == points[1][1]
 
@@ -43,7 +43,7 @@ def test_a_line_is_broken_where_nothing_is_known():
 def test_a_timeline_lays_the_segments_end_to_end():
     rows = [Row("first", (Segment("queued", 60), Segment("loading", 180)))]
     figure = timeline(rows, title="Starts", axis="Start")
-    queued, loading = (e for e in of_class(figure, "chart-fill") if e.get("x"))
+    queued, loading = (e for e in of_class(figure, "plot-fill") if e.get("x"))
     assert queued.get("x") == "0%"
     assert queued.get("width") == loading.get("x")
 
@@ -64,7 +64,7 @@ def test_every_number_stands_in_the_table_too(figure):
 
 def test_the_picture_has_a_name_for_who_cannot_see_it():
     figure = bars(DAYS, [Series("n", (1, 2, 3))], title="Tokens", axis="Day", about="Up")
-    (svg,) = of_class(figure, "chart-plot")
+    (svg,) = of_class(figure, "plot-picture")
     assert (svg.get("role"), svg.get("aria-label")) == ("img", "Tokens. Up")
 
 
