@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from web.config_values import PATH, Kind, Values, choice, env
+from web.config_values import PATH, Kind, Values, choice, env, whole
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,63}")
 _COMPARED = re.compile(r"\(([A-Za-z][A-Za-z0-9.-]{0,63})=\{username\}\)")
@@ -121,6 +121,8 @@ class LoginSettings:
     htpasswd_file: Path | None = field(metadata=env("HTPASSWD_FILE", PATH, "",
         "Users with bcrypt, sha512-crypt, sha256-crypt or apr1 passwords; required with "
         "LOGIN=htpasswd."))
+    session_hours: int = field(metadata=env("SESSION_HOURS", whole(1, 720), "12",
+        "Hours after which a browser has to log in again, however busy; idle, after two."))
     # fmt: on
 
 

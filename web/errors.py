@@ -5,6 +5,7 @@
       LoginRefused                             401
       LoginThrottled                           429
       LoginUnavailable                         503, the directory does not answer
+      NotLoggedIn, ForeignForm                 401, 403, of the portal
       BadRequest, BodyTooLarge, BodyTimeout    400, 413, 408
         MethodNotAllowed                           405
       ModelNotFound, ResponseNotFound          404
@@ -109,6 +110,29 @@ class LoginUnavailable(GatewayError):
             "Nobody can log in just now: the directory of users does not answer. "
             "API keys go on working.",
             retry_after_s=30,
+        )
+
+
+class NotLoggedIn(GatewayError):
+    status = 401
+    type = "invalid_request_error"
+    code = "not_logged_in"
+
+    def __init__(self) -> None:
+        super().__init__("You are not logged in, or not any more. Please log in.")
+
+
+class ForeignForm(GatewayError):
+    """The words are for the person whose own form is merely old: nobody else reads them."""
+
+    status = 403
+    type = "invalid_request_error"
+    code = "foreign_form"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This form is out of date, or another site sent it: nothing was done. "
+            "Please go back, reload the page and try again."
         )
 
 

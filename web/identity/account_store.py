@@ -4,7 +4,7 @@ import builtins
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from web.database import Database, bump
@@ -18,7 +18,7 @@ from web.identity.accounts import (
     check_groups,
     check_name,
 )
-from web.identity.models import UserRow
+from web.identity.models import SessionRow, UserRow
 
 TOPIC = "keys"
 """Raised by every change of who may ask for what: keys, their owners, their owners' groups."""
@@ -68,12 +68,16 @@ class AccountStore:
         return row.password_hash if row is not None and row.source == Source.LOCAL else None
 
     def set_password_hash(self, name: str, password_hash: str | None) -> Account:
-        """With a password an account is local; without one nobody can log in by it."""
+        """With a password an account is local; without one nobody can log in by it.
+
+        Who logged in by the old one has to log in again.
+        """
         with self._database.write() as session:
             bump(session, TOPIC)
             row = _get(session, name)
             row.password_hash = password_hash
             row.source = Source.CLI if password_hash is None else Source.LOCAL
+            log_out(session, name)
         return account_of(row)
 
     def set_groups(self, name: str, groups: Collection[str]) -> Account:
@@ -92,7 +96,7 @@ class AccountStore:
         return account_of(row)
 
     def disable(self, name: str, by: str, now: datetime) -> Account:
-        """All keys of it are void within a second, until it is enabled again.
+        """All keys of it are void within a second, until it is enabled again; its sessions end.
 
         A person's word outlasts the directory's: see DIRECTORY.
         """
@@ -103,6 +107,7 @@ class AccountStore:
                 row.disabled_at, row.disabled_by = now, by
             elif row.disabled_by == DIRECTORY:
                 row.disabled_by = by
+            log_out(session, name)
         return account_of(row)
 
     def enable(self, name: str) -> Account:
@@ -176,6 +181,11 @@ def owner_row(session: Session, name: str, now: datetime) -> UserRow:
     if row.disabled_at is not None:
         raise AccountDisabled(name)
     return row
+
+
+def log_out(session: Session, name: str) -> None:
+    """End all sessions of an account, in the transaction of what calls for it."""
+    session.execute(delete(SessionRow).where(SessionRow.user == name))
 
 
 def _add(

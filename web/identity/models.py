@@ -1,5 +1,5 @@
-"""The tables of API keys, of their owners, and of failed logins. A key itself stands nowhere: only
-its digest does."""
+"""The tables of API keys, of their owners, of failed logins, and of sessions. A key or a session's
+token itself stands nowhere: only its digest does."""
 
 from datetime import datetime
 
@@ -56,3 +56,15 @@ class LoginFailuresRow(Base):
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     failures: Mapped[int] = mapped_column(Integer)
     last_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class SessionRow(Base):
+    """Somebody is logged in, in one browser."""
+
+    __tablename__ = "sessions"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user: Mapped[str] = mapped_column("user_name", String(255), index=True)
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Moves on while the person does something, never beyond the lifetime.
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from web.audit.store import add_entry
 from web.database import Database, bump
-from web.identity.account_store import TOPIC
+from web.identity.account_store import TOPIC, log_out
 from web.identity.accounts import DIRECTORY, Source
 from web.identity.models import KeyRow, UserRow
 
@@ -78,6 +78,8 @@ class SyncStore:
                         change = _change(row, vouched, now)
                         disabled += [row.name] if change is _Change.DISABLED else []
                         enabled += [row.name] if change is _Change.ENABLED else []
+                        if change is _Change.DISABLED:
+                            log_out(session, row.name)
                         if change is not None:
                             add_entry(session, DIRECTORY, origin, change.value, row.name, {}, now)
         return disabled, enabled

@@ -27,7 +27,7 @@ from web.identity.sessions import Sessions
 from web.identity.store import KeyStore
 from web.limits.board import RuleBoard
 from web.limits.store import LimitStore
-from web.portal.guard import Viewer
+from web.portal.viewer import Viewer
 from web.secrets import Secrets
 from web.usage.asking import UsageDesk
 
