@@ -82,7 +82,7 @@ class KeyStore:
             bump(session, TOPIC)
             owner = owner_row(session, user, now)
             row, key = self._add(session, owner, name, days, models, now, is_service)
-            return _record(row, owner), key
+            return record_of(row, owner), key
 
     def rotate(
         self, id_or_prefix: str, overlap: timedelta, days: int, now: datetime
@@ -101,7 +101,7 @@ class KeyStore:
             owner = owner_row(session, old.user, now)
             old.expires_at = min(old.expires_at, now + overlap)
             row, key = self._add(session, owner, old.name, days, old.models, now, old.is_service)
-            return _record(old, owner), _record(row, owner), key
+            return record_of(old, owner), record_of(row, owner), key
 
     def _add(
         self,
@@ -141,13 +141,13 @@ class KeyStore:
         row, owner = found
         # The database compares as it likes (collations, early exits): this comparison decides.
         same = self._secrets.matches(_PURPOSE, key, row.key_hash, row.pepper_version)
-        return _record(row, owner) if same else None
+        return record_of(row, owner) if same else None
 
     def get(self, id_or_prefix: str) -> KeyRecord:
         """Takes an id, its beginning, or the key itself. Raises NoSuchKey unless one answers."""
         with self._database.read() as session:
             row = _one(session, id_or_prefix)
-            return _record(row, session.get(UserRow, row.user))
+            return record_of(row, session.get(UserRow, row.user))
 
     def revoke(self, id_or_prefix: str, now: datetime) -> KeyRecord:
         """Like `get`; revoking twice keeps the first time."""
@@ -156,7 +156,7 @@ class KeyStore:
             if row.revoked_at is None:
                 row.revoked_at = now
                 bump(session, TOPIC)
-            return _record(row, session.get(UserRow, row.user))
+            return record_of(row, session.get(UserRow, row.user))
 
     def touch(self, used_at: Mapping[str, datetime]) -> None:
         """Note when keys were last used, key id -> time; an older time changes nothing."""
@@ -173,7 +173,7 @@ class KeyStore:
         if user is not None:
             query = query.where(KeyRow.user == user)
         with self._database.read() as session:
-            return [_record(row, owner) for row, owner in session.execute(query)]
+            return [record_of(row, owner) for row, owner in session.execute(query)]
 
 
 def _with_owner() -> "Select[KeyRow, UserRow]":
@@ -204,7 +204,7 @@ def _begins_with(wanted: str) -> ColumnElement[bool]:
     return func.substr(KeyRow.id, 1, len(wanted)) == wanted
 
 
-def _record(row: KeyRow, owner: UserRow | None) -> KeyRecord:
+def record_of(row: KeyRow, owner: UserRow | None) -> KeyRecord:
     return KeyRecord(
         id=row.id,
         user=row.user,
