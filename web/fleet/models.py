@@ -117,3 +117,15 @@ class OrphanRow(Base):
     ours: Mapped[bool] = mapped_column(Boolean)
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LogTailRow(Base):
+    """The end of an instance's log that an administrator has asked for; gone some minutes later."""
+
+    __tablename__ = "log_tails"
+
+    instance_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    text: Mapped[str] = mapped_column(Text, default="")
+    problem: Mapped[str] = mapped_column(Text, default="")

@@ -63,7 +63,13 @@ class OrderStore:
             row = session.get(OrderRow, order_id)
             if row is None:
                 return None
-            return OrderRecord(_to_order(row), row.given_by, row.done_at, row.outcome)
+            return _record(row)
+
+    def recent(self, limit: int) -> tuple[OrderRecord, ...]:
+        """The last orders whatever became of them, the newest first."""
+        query = select(OrderRow).order_by(OrderRow.id.desc()).limit(limit)
+        with self._database.read() as session:
+            return tuple(map(_record, session.scalars(query)))
 
     def retried(self) -> dict[str, datetime]:
         """model -> when it was last told to try again, whether that is fulfilled or not."""
@@ -95,6 +101,10 @@ def givers(session: Session, order_ids: Collection[int]) -> Callable[[Instance],
         return next((o.given_by for o in own if o.instance_id in (None, instance.id)), None)
 
     return giver
+
+
+def _record(row: OrderRow) -> OrderRecord:
+    return OrderRecord(_to_order(row), row.given_by, row.done_at, row.outcome)
 
 
 def _to_order(row: OrderRow) -> Order:

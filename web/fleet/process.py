@@ -15,6 +15,8 @@ from web.config import ClusterKind, ConfigError, Settings
 from web.database import Database
 from web.demand.store import DemandStore
 from web.fleet.launch import SpecWriter
+from web.fleet.log_reading import LogReader
+from web.fleet.log_store import LogStore
 from web.fleet.policy import Policy
 from web.fleet.probing import Prober
 from web.fleet.reconciler import Reconciler
@@ -58,12 +60,14 @@ def build(
     settings: Settings, cluster: Cluster, policy: Policy
 ) -> tuple[Ticker, list[Callable[[threading.Event], None]]]:
     """What ticks, and what runs beside it until an event is set: it asks suspected instances for a
-    token, and the directory for users who are gone."""
+    token, reads logs for administrators, and asks the directory for users who are gone."""
     database = Database(settings.database_url)
     clock = database.clock()
     lock = FleetLock(database, holder_name(), LOCK_LIFE_S)
     store, secrets = FleetStore(database, lock), Secrets(settings.data_dir)
-    prober = Prober(store, secrets, clock, policy, leads=lambda: lock.epoch is not None)
+    leads = partial(_leads, lock)
+    prober = Prober(store, secrets, clock, policy, leads)
+    reader = LogReader(LogStore(database, lock.check), cluster, clock, leads)
     reconciler = Reconciler(
         cluster,
         store,
@@ -75,7 +79,11 @@ def build(
         prober.results,
     )
     ticker = Ticker(database, lock, reconciler, clock, settings.min_update_interval_s)
-    return ticker, [prober.run, _sync(settings, database, lock)]
+    return ticker, [prober.run, reader.run, _sync(settings, database, lock)]
+
+
+def _leads(lock: FleetLock) -> bool:
+    return lock.epoch is not None
 
 
 def _sync(
@@ -89,7 +97,7 @@ def _sync(
         log.error("nobody is asked which users are gone: %s", error)  # noqa: TRY400
         return lambda _: None
     sync = Sync(directory, SyncStore(database, lock.check), clock, lock.holder)
-    return partial(sync_until_stopped, sync, lambda: lock.epoch is not None)
+    return partial(sync_until_stopped, sync, partial(_leads, lock))
 
 
 def main(policy: Policy | None = None) -> None:

@@ -101,7 +101,7 @@ class SearchStore:
             return Counts(total, disabled, admins, session.scalar(active) or 0)
 
     def _found(
-        self, query: "Select[Any]", made: Callable[[Sequence[Any]], T], limit: int, offset: int
+        self, query: "Select[*tuple[Any, ...]]", made: Callable[[Sequence[Any]], T], limit: int, offset: int
     ) -> Found[T]:
         counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
         with self._database.read() as session:
@@ -127,7 +127,7 @@ def _user_kind(kind: UserKind) -> ColumnElement[bool]:
         case UserKind.DISABLED:
             return UserRow.disabled_at.is_not(None)
         case UserKind.ADMIN:
-            return UserRow.is_admin
+            return UserRow.is_admin.is_(True)
         case UserKind.ALL:
             return UserRow.name.is_not(None)
 
@@ -141,6 +141,6 @@ def _key_kind(kind: KeyKind, now: datetime) -> ColumnElement[bool]:
         case KeyKind.REVOKED:
             return KeyRow.revoked_at.is_not(None)
         case KeyKind.SERVICE:
-            return KeyRow.is_service
+            return KeyRow.is_service.is_(True)
         case KeyKind.ALL:
             return KeyRow.id.is_not(None)
