@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 from flask import Flask, Response, g, request
@@ -37,6 +38,7 @@ from web.limits.store import LimitStore
 from web.openai_proxy import headers
 from web.openai_proxy import routes as openai_routes
 from web.openai_proxy.attendance import Attendance
+from web.openai_proxy.doors import Door, door_for_keys
 from web.openai_proxy.envelope import JSON, error_body, error_headers, from_status
 from web.openai_proxy.forwarding import Forwarder
 from web.openai_proxy.front import DataPath
@@ -44,6 +46,7 @@ from web.openai_proxy.standing import Standing
 from web.openai_proxy.upstream import EnginePool, TimeLimits
 from web.openai_proxy.waiting import WaitingRoom
 from web.openapi import routes as openapi_routes
+from web.portal.door import door_for_sessions
 from web.portal.errors import error_page, wants_page
 from web.portal.parts import open_parts
 from web.portal.routes import add_portal
@@ -56,6 +59,9 @@ from web.usage.asking import UsageDesk
 from web.usage.ledger import Ledger
 from web.usage.opening import gpu_desk, usage_desk
 from web.usage.store import UsageStore
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 POLICY = Policy()
 DESCRIBED = (USAGE,)
@@ -90,15 +96,18 @@ def create_app(settings: Settings) -> Flask:
     _add_health(app, readiness)
     _add_request_ids(app)
     _add_error_handlers(app)
-    board = _add_data_path(app, settings, database, clock, store, outlook, authenticator, counters)
-    add_portal(
-        app,
-        open_parts(settings, clock, outlook, catalog, readiness, board, usage, usage_aside),
+    board, behind = _data_path(
+        app, settings, database, clock, store, outlook, authenticator, counters
     )
+    parts = open_parts(settings, clock, outlook, catalog, readiness, board, usage, usage_aside)
+    add_portal(app, parts)
+    # In front of Flask; a request with a key never gets to the second door.
+    by_session = behind(door_for_sessions(parts), app.wsgi_app)
+    app.wsgi_app = behind(door_for_keys(authenticator), by_session)  # type: ignore[method-assign]
     return app
 
 
-def _add_data_path(
+def _data_path(
     app: Flask,
     settings: Settings,
     database: Database,
@@ -107,9 +116,9 @@ def _add_data_path(
     outlook: Outlook,
     authenticator: Authenticator,
     counters: Counters,
-) -> RuleBoard:
-    """In front of Flask: the routes that reach an engine, and what keeps them informed. Returns
-    the limits that hold."""
+) -> tuple[RuleBoard, Callable[[Door, "WSGIApplication"], DataPath]]:
+    """The limits that hold, and the routes to the engines behind a door, with the rest (see
+    `DataPath`). What keeps them informed is the app's `Background`."""
     pool = EnginePool(
         TimeLimits(
             settings.upstream_connect_timeout_s,
@@ -134,14 +143,15 @@ def _add_data_path(
         max_concurrent=settings.max_concurrent_requests,
     )
     room = WaitingRoom(forwarder, outlook, settings.max_held_requests, settings.max_wait_s)
-    app.wsgi_app = DataPath(  # type: ignore[method-assign]
-        app.wsgi_app, authenticator, forwarder, room, settings.max_request_body_mb
-    )
     attendance = Attendance(store, outlook, standing, pool, answers_with_a_token)
     app.extensions["kscope"] = Background(
         outlook, demand, authenticator, attendance, book, ledger, limiting
     )
-    return limiting.board
+
+    def behind(door: Door, rest: "WSGIApplication") -> DataPath:
+        return DataPath(rest, door, forwarder, room, settings.max_request_body_mb)
+
+    return limiting.board, behind
 
 
 def _limiting(

@@ -20,7 +20,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from web.errors import GatewayError
 from web.openai_proxy.envelope import error_body, error_headers, from_status
 from web.openai_proxy.front import STATUS_LINES
-from web.openai_proxy.table import ROUTES
+from web.openai_proxy.table import PLAYGROUND, ROUTES
 from web.strict_request import install
 
 SWEEP_INTERVAL_S = 0.05
@@ -29,6 +29,7 @@ LAST_WORDS_S = 9
 # So long a client that is still sending may take to read why it was refused.
 LINGER_S = 10.0
 PIECE_BYTES = 64 * 1024
+TO_ENGINES = ROUTES.keys() | PLAYGROUND.keys()
 OUR_FAULT = (
     errors.ConfigurationProblem,
     errors.InvalidResponseHeader,
@@ -66,8 +67,8 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no ty
             self._idle.discard(waiting)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
-        if req._expected_100_continue and unquote(req.path) in ROUTES:
-            # The data path invites the body itself, once the key has proved good. If it does not,
+        if req._expected_100_continue and unquote(req.path) in TO_ENGINES:
+            # The data path invites the body itself, once its sender is known. If it does not,
             # nobody can tell whether the next bytes are a body or a request.
             req._expected_100_continue = False
             req.force_close()

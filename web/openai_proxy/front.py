@@ -1,14 +1,15 @@
 """The data path: a WSGI application for the routes that reach an engine; the rest is Flask's.
 
 Pages and listings are asked for now and then; these routes thousands of times a second. They need
-no sessions, templates or converters, so they are answered before Flask is even asked.
+no sessions, templates or converters, so they are answered before Flask is even asked. They come in
+by a door: for keys, and behind it, so that it costs them nothing, for who is logged in.
 """
 
 import logging
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from web.database import StorageError
 from web.errors import (
@@ -19,22 +20,20 @@ from web.errors import (
     GatewayError,
     MethodNotAllowed,
 )
-from web.identity.authenticator import Authenticator
 from web.openai_proxy import headers
 from web.openai_proxy.address import check_address, has_encoded_path
 from web.openai_proxy.body import read_head
+from web.openai_proxy.doors import Door, Environ
 from web.openai_proxy.envelope import error_body, error_headers
 from web.openai_proxy.forms import read_form
 from web.openai_proxy.forwarding import Forwarder
 from web.openai_proxy.inquiry import Answer, Inquiry
 from web.openai_proxy.payload import FormPayload, JsonPayload, NoPayload, Payload
-from web.openai_proxy.table import ROUTES, Body, Dialect, Route, kept_response
+from web.openai_proxy.table import Body, Dialect, Route
 from web.openai_proxy.waiting import WaitingRoom, preferred_wait_s
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
-
-Environ: TypeAlias = dict[str, Any]
 
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -45,21 +44,21 @@ class DataPath:
     def __init__(
         self,
         rest: "WSGIApplication",
-        authenticator: Authenticator,
+        door: Door,
         forwarder: Forwarder,
         waiting_room: WaitingRoom,
         max_body_mb: int,
     ) -> None:
         self._rest = rest
-        self._authenticator = authenticator
+        self._routes, self._identify, self._kept = door.routes, door.identify, door.kept
         self._forwarder = forwarder
         self._waiting_room = waiting_room
         self._max_body_mb = max_body_mb
 
     def __call__(self, environ: Environ, start_response: "StartResponse") -> Iterable[bytes]:
         path, response_id = environ["PATH_INFO"], ""
-        route = ROUTES.get(path)
-        if route is None and (kept := kept_response(path)):
+        route = self._routes.get(path)
+        if route is None and (kept := self._kept(path)):
             response_id, route = kept
         received_at = time.perf_counter()
         request_id = headers.request_id(environ.get("HTTP_X_REQUEST_ID"))
@@ -95,8 +94,8 @@ class DataPath:
     ) -> Inquiry:
         if environ["REQUEST_METHOD"] != route.method:
             raise MethodNotAllowed(route.method)
-        # The key first: a stranger's body is not even read.
-        principal = self._authenticator.authenticate(_authorization(environ))
+        # This first: a stranger's body is not even read.
+        principal = self._identify(environ)
         session = environ.get("HTTP_X_SESSION_ID")
         return Inquiry(
             principal,
@@ -130,14 +129,6 @@ class DataPath:
         if length is not None and len(body) < length:
             raise BadRequest("The request body ends before its Content-Length.")
         return JsonPayload(read_head(body), body)
-
-
-def _authorization(environ: Environ) -> str | None:
-    """Anthropic's clients send the key as x-api-key."""
-    header: str | None = environ.get("HTTP_AUTHORIZATION")
-    if header is None and (key := environ.get("HTTP_X_API_KEY")):
-        return f"Bearer {key}"
-    return header
 
 
 def _invite_body(environ: Environ) -> None:

@@ -64,5 +64,14 @@ def kept_response(path: str) -> tuple[str, Route] | None:
     return found.group(1), Route(path, Body.NONE, Dialect.RESPONSES, method=method)
 
 
+def nothing_kept(path: str) -> None:
+    """Where no responses are kept."""
+
+
 ROUTES: Mapping[str, Route] = _routes()
 """Path at the gateway -> route; every one of them takes POST."""
+
+PLAYGROUND: Mapping[str, Route] = {
+    "/playground/v1/chat/completions": ROUTES["/v1/chat/completions"],
+}
+"""Likewise, for who is logged in instead of having a key (`web.portal.door`)."""
