@@ -129,11 +129,12 @@ class ForeignForm(GatewayError):
     type = "invalid_request_error"
     code = "foreign_form"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "This form is out of date, or another site sent it: nothing was done. "
-            "Please go back, reload the page and try again."
-        )
+    def __init__(
+        self,
+        message: str = "This form is out of date, or another site sent it: nothing was done. "
+        "Please go back, reload the page and try again.",
+    ) -> None:
+        super().__init__(message)
 
 
 class BadRequest(GatewayError):

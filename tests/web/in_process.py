@@ -5,6 +5,7 @@ an instance that cannot be reached.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,12 +22,25 @@ from web.fleet.launch import worker_token
 from web.fleet.states import Instance, InstanceState
 from web.fleet.store import FleetStore
 from web.identity.account_store import AccountStore
+from web.identity.browser import CSRF_HEADER, SESSION_COOKIE
 from web.identity.keys import new_key
+from web.identity.session_store import SessionStore
+from web.identity.sessions import Sessions, csrf_of
 from web.identity.store import KeyStore
 from web.lock.store import FleetLock
 from web.secrets import Secrets
 
-ROLES = ("nobody", "bad key", "key", "admin's key", "disabled owner's key", "worker token")
+ROLES = (
+    "nobody",
+    "bad key",
+    "key",
+    "admin's key",
+    "disabled owner's key",
+    "worker token",
+    "session",
+    "admin's session",
+    "disabled user's session",
+)
 CATALOG = """
 models:
   - {name: cold, path: p, aliases: [chilly]}
@@ -51,7 +65,21 @@ class InProcess:
         **more: object,
     ) -> TestResponse:
         headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
-        return self.app.test_client().open(path, method=method, headers=headers, json=body, **more)
+        return self.ask_with(headers, method, path, body, **more)
+
+    def ask_with(
+        self,
+        headers: Mapping[str, str],
+        method: str,
+        path: str,
+        body: object = None,
+        **more: object,
+    ) -> TestResponse:
+        client = self.app.test_client(use_cookies=False)
+        # Buffered: a static file is closed behind it.
+        return client.open(
+            path, method=method, headers=dict(headers), json=body, buffered=True, **more
+        )
 
     def refresh(self) -> None:
         """What a worker's background does, once."""
@@ -70,25 +98,43 @@ class InProcess:
         self.refresh()
         return added
 
-    def bearers(self) -> dict[str, str | None]:
-        """What each of ROLES presents."""
+    def session(self, user: str) -> str:
+        """The token of a browser that has just logged in."""
+        store = SessionStore(self.database)
+        return Sessions(store, self.secrets, utc_now, timedelta(hours=12)).begin(user)
+
+    def presented(self) -> dict[str, dict[str, str]]:
+        """The headers of each of ROLES; a browser's are those of a script of ours."""
         self.accounts.create("root", "cli", is_admin=True, now=utc_now())
-        given = (
-            None,
-            new_key(lambda bound: 1),
-            self.key("ada"),
-            self.key("root"),
-            self.key("gone"),
-            worker_token(self.secrets, ID),
+        self.accounts.create("former", "cli", now=utc_now())
+        given: tuple[dict[str, str], ...] = (
+            {},
+            _bearer(new_key(lambda bound: 1)),
+            _bearer(self.key("ada")),
+            _bearer(self.key("root")),
+            _bearer(self.key("gone")),
+            _bearer(worker_token(self.secrets, ID)),
+            _browser(self.session("ada")),
+            _browser(self.session("root")),
+            _browser(self.session("former")),
         )
-        self.accounts.disable("gone", "cli:root", utc_now())
+        for name in ("gone", "former"):
+            self.accounts.disable(name, "cli:root", utc_now())
         return dict(zip(ROLES, given, strict=True))
 
 
-def in_process(folder: Path) -> InProcess:
-    (folder / "models.yaml").write_text(CATALOG)
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _browser(token: str) -> dict[str, str]:
+    return {"Cookie": f"{SESSION_COOKIE}={token}", CSRF_HEADER: csrf_of(token)}
+
+
+def in_process(folder: Path, environ: Mapping[str, str] = {}, catalog: str = CATALOG) -> InProcess:
+    (folder / "models.yaml").write_text(catalog)
     settings = Settings.from_env(
-        {"DATA_DIR": str(folder), "MODELS_FILE": str(folder / "models.yaml")}
+        {"DATA_DIR": str(folder), "MODELS_FILE": str(folder / "models.yaml"), **environ}
     )
     secrets = Secrets(folder)
     database = Database(settings.database_url)

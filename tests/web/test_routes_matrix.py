@@ -14,14 +14,29 @@ from tests.web.in_process import ROLES, InProcess, error_of, in_process
 from web.fleet.states import InstanceState
 from web.openai_proxy.table import RESPONSE_METHODS, ROUTES, Body
 
-# ROLES: nobody, bad key, key, admin's key, disabled owner's key, worker token
-ANYBODY = (200, 200, 200, 200, 200, 200)
-WITH_KEY = (401, 401, 200, 200, 401, 401)
-ENGINE = (401, 401, 503, 503, 401, 401)
-KEPT = (401, 401, 404, 404, 401, 401)
+# ROLES: nobody, bad key, key, admin's key, disabled owner's key, worker token,
+#        session, admin's session, disabled user's session
+ANYBODY = (200,) * 9
+WITH_KEY = (401, 401, 200, 200, 401, 401, 401, 401, 401)
+ENGINE = (401, 401, 503, 503, 401, 401, 401, 401, 401)
+KEPT = (401, 401, 404, 404, 401, 401, 401, 401, 401)
 # No fleet process runs here, so nothing is ready; who asks makes no difference.
-READINESS = (503, 503, 503, 503, 503, 503)
-WORKERS = (401, 401, 401, 401, 401, 200)
+READINESS = (503,) * 9
+WORKERS = (401, 401, 401, 401, 401, 200, 401, 401, 401)
+# Pages. Who is not logged in is sent to the login, as a browser is; a script of a page gets 401.
+PAGE = (303, 303, 303, 303, 303, 303, 200, 200, 401)
+ADMIN_PAGE = (303, 303, 303, 303, 303, 303, 404, 200, 401)
+# Deeds that lead to another page. Whoever has no session is told so before anything else.
+DEED = (303, 303, 303, 303, 303, 303, 303, 303, 401)
+ADMIN_DEED = (303, 303, 303, 303, 303, 303, 404, 303, 401)
+# Deeds on what is not there, or is another's.
+NO_SUCH = (303, 303, 303, 303, 303, 303, 404, 404, 401)
+# What a page of its own tells: a question before a deed, a key, or what is wrong in a form.
+TOLD = PAGE
+BAD_FORM = (303, 303, 303, 303, 303, 303, 400, 400, 401)
+# The form to log in has a token of its own, which nobody here presents.
+FOREIGN = (403,) * 9
+STATIC = (200,) * 9
 
 MATRIX: dict[str, tuple[int, ...]] = {
     "GET /health": ANYBODY,
@@ -49,8 +64,16 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "POST /v1/detokenize": ENGINE,
     "GET /v1/responses/<id>": KEPT,
     "POST /v1/responses/<id>/cancel": KEPT,
+    "GET /static/<path:filename>": STATIC,
+    "GET /login": (200, 200, 200, 200, 200, 200, 303, 303, 200),
+    "POST /login": FOREIGN,
+    "POST /logout": DEED,
 }
-FILLED = {"<path:model>": "cold", "<id>": "resp_1"}
+FILLED = {
+    "<path:model>": "cold",
+    "<id>": "resp_1",
+    "<path:filename>": "portal.css",
+}
 CLAIM = {"instance_id": ID, "slurm_job_id": "7", "sequence": 0, "event": "claim"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 
@@ -99,11 +122,11 @@ def test_every_route_has_a_row_and_every_row_a_route(gateway: InProcess) -> None
 @pytest.mark.parametrize("named", MATRIX)
 def test_each_role_gets_on_each_route_what_its_row_says(gateway: InProcess, named: str) -> None:
     method, _, path = named.partition(" ")
-    bearers = gateway.bearers()
+    presented = gateway.presented()
     gateway.add(InstanceState.PENDING)
 
     got = {
-        role: gateway.ask(method, address(path), bearers[role], **sent(path)).status_code
+        role: gateway.ask_with(presented[role], method, address(path), **sent(path)).status_code
         for role in ROLES
     }
 
@@ -113,28 +136,30 @@ def test_each_role_gets_on_each_route_what_its_row_says(gateway: InProcess, name
 @pytest.mark.parametrize("path", sorted({named.partition(" ")[2] for named in MATRIX}))
 def test_no_route_answers_to_another_method_whoever_asks(gateway: InProcess, path: str) -> None:
     taken = {method for method in METHODS if f"{method} {path}" in MATRIX}
-    for role, bearer in gateway.bearers().items():
+    for role, headers in gateway.presented().items():
         for method in set(METHODS) - taken:
-            answer = gateway.ask(method, address(path), bearer)
+            answer = gateway.ask_with(headers, method, address(path))
             assert answer.status_code == 405, (role, method)
             assert error_of(answer)["message"]
 
 
-@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/files", "/static/x", "/sleep", "/v1/../ping"])
+@pytest.mark.parametrize(
+    "path", ["/v1", "/v1/", "/v1/files", "/statics/x", "/sleep", "/v1/../ping"]
+)
 def test_what_is_no_route_is_none_for_anybody(gateway: InProcess, path: str) -> None:
-    for bearer in gateway.bearers().values():
+    for headers in gateway.presented().values():
         for method in METHODS:
-            assert gateway.ask(method, path, bearer).status_code == 404
+            assert gateway.ask_with(headers, method, path).status_code == 404
 
 
 def test_a_refusal_is_told_alike_on_every_route(gateway: InProcess) -> None:
-    bearers = gateway.bearers()
+    presented = gateway.presented()
     told = set()
     for named, row in MATRIX.items():
         method, _, path = named.partition(" ")
         for role in ("bad key", "disabled owner's key", "worker token"):
             if row[ROLES.index(role)] == 401 and path != "/worker_callback":
-                answer = gateway.ask(method, address(path), bearers[role], **sent(path))
+                answer = gateway.ask_with(presented[role], method, address(path), **sent(path))
                 error = answer.get_json().get("error")
                 told.add((error.get("message"), error.get("type")))
 

@@ -61,6 +61,12 @@ class AccountStore:
         with self._database.read() as session:
             return [account_of(r) for r in session.scalars(select(UserRow).order_by(UserRow.name))]
 
+    def is_anybody_local(self) -> bool:
+        """Whether anybody could log in by a password that is kept here."""
+        query = select(UserRow.name).where(UserRow.source == Source.LOCAL).limit(1)
+        with self._database.read() as session:
+            return session.execute(query).first() is not None
+
     def password_hash(self, name: str) -> str | None:
         """What a local account's password is checked against; None for every other account."""
         with self._database.read() as session:

@@ -54,7 +54,8 @@ def is_navigation(headers: Headers) -> bool:
     """Whether the browser wants a page to show; otherwise a script of a page asks."""
     mode = headers.get("Sec-Fetch-Mode")
     if mode is None:
-        return CSRF_HEADER not in headers
+        # A browser that does not tell: our scripts do.
+        return CSRF_HEADER not in headers and "X-Requested-With" not in headers
     return mode == "navigate"
 
 

@@ -24,10 +24,11 @@ from web.identity.browser import (
 from web.openai_proxy.envelope import error_body, error_headers
 from web.portal.forms import one
 from web.portal.parts import Parts
-from web.portal.security import STATIC, get_cookie
+from web.portal.security import PORTAL, STATIC, get_cookie
 from web.portal.viewer import Viewer
 
 LOGIN = "/login"
+ADMIN = "/admin/"
 FORM_COOKIE = "kscope_form"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -49,14 +50,19 @@ def admin() -> Viewer:
 
 
 def install(blueprint: Blueprint, parts: Parts) -> None:
-    @blueprint.before_request
+    @blueprint.before_app_request
     def enter() -> None:
         g.viewer = None
+        # Who strays to where nothing is stays logged in on the page that says so.
+        if request.blueprint != PORTAL and request.routing_exception is None:
+            return
         if request.endpoint == STATIC:
             return
         if request.path != LOGIN or request.method in _SAFE:
             g.viewer = _find(parts)
-        if request.method not in _SAFE:
+        if f"{request.path}/".startswith(ADMIN):
+            admin()
+        if request.method not in _SAFE and request.blueprint == PORTAL:
             _check_form(parts)
 
     blueprint.register_error_handler(NotLoggedIn, _ask_to_log_in)
@@ -97,7 +103,10 @@ def _expected(parts: Parts) -> str:
         return viewer().csrf
     token = get_cookie(FORM_COOKIE)
     if not token:
-        raise ForeignForm
+        raise ForeignForm(
+            "Your browser sent no cookie along. Please allow cookies for this site, and open it "
+            f"as {parts.settings.proxy_base_url}."
+        )
     return form_csrf(parts, token)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from flask import Response, current_app, g, make_response, redirect, render_template, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from web.portal.security import drop_cookie, get_cookie, set_cookie
+
 NOTICES = "kscope-notices"
 NOTICE_COOKIE = "kscope_notice"
 NOTICE_LIFE_S = 60
@@ -21,8 +23,8 @@ def page(template: str, *, title: str, status: int = 200, **context: object) -> 
     shown = make_response(
         render_template(template, title=title, notice=_notice(), **_layout(), **context), status
     )
-    if NOTICE_COOKIE in request.cookies:
-        shown.delete_cookie(NOTICE_COOKIE, path="/", httponly=True, samesite="Strict")
+    if get_cookie(NOTICE_COOKIE):
+        drop_cookie(shown, NOTICE_COOKIE)
     return shown
 
 
@@ -37,15 +39,7 @@ def back_to(path: str) -> Response:
     """After a deed: the page to look at now, so that a reload does not repeat the deed."""
     answer = make_response(redirect(path, 303))
     if told := g.pop("notice", None):
-        answer.set_cookie(
-            NOTICE_COOKIE,
-            _signer().dumps(told),
-            max_age=NOTICE_LIFE_S,
-            path="/",
-            secure=current_app.config["SESSION_COOKIE_SECURE"],
-            httponly=True,
-            samesite="Strict",
-        )
+        set_cookie(answer, NOTICE_COOKIE, _signer().dumps(told), NOTICE_LIFE_S)
     return answer
 
 
@@ -75,8 +69,8 @@ def _notice() -> tuple[str, str] | None:
         kind, text = told
         return kind, text
     try:
-        kind, text = _signer().loads(request.cookies[NOTICE_COOKIE], max_age=NOTICE_LIFE_S)
-    except (KeyError, BadSignature, TypeError, ValueError):
+        kind, text = _signer().loads(get_cookie(NOTICE_COOKIE), max_age=NOTICE_LIFE_S)
+    except (BadSignature, TypeError, ValueError):
         return None
     return kind, text
 

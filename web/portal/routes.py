@@ -19,7 +19,6 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 def add_portal(app: Flask, parts: Parts) -> None:
     app.extensions[NOTICES] = parts.secrets.digest("notice", "", parts.secrets.current)
-    app.config["SESSION_COOKIE_SECURE"] = parts.settings.proxy_base_url.startswith("https:")
     for name, filter_ in words.FILTERS.items():
         app.add_template_filter(filter_, name)
     app.add_template_global(asset, "asset")

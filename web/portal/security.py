@@ -20,6 +20,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+PORTAL = "portal"
 STATIC = "portal.static"
 _BASE_URL = "kscope-base-url"
 
@@ -29,10 +30,13 @@ def install(blueprint: Blueprint, settings: Settings) -> None:
         state.app.extensions[_BASE_URL] = settings.proxy_base_url
 
     blueprint.record(remember)
-    blueprint.after_request(_forbid)
+    blueprint.after_app_request(_forbid)
 
 
 def _forbid(response: Response) -> Response:
+    """The portal's answers, and pages that tell an error anywhere else."""
+    if request.blueprint != PORTAL and response.mimetype != "text/html":
+        return response
     response.headers.update(HEADERS)
     if request.endpoint != STATIC:
         # Not kept: so "back" shows nothing after logging out. Live parts are asked for by ETag.
