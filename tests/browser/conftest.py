@@ -1,11 +1,13 @@
-"""Chromium over the gateway on its embedded default. See kit.py."""
+"""Chromium over the gateway on its embedded default. See kit.py and world.py."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, StorageState
 
+from tests.browser import world
 from tests.browser.kit import Visitor, running_browser
+from tests.gateway_process import Gateway
 
 VisitorMaker = Callable[..., Visitor]
 
@@ -30,3 +32,65 @@ def new_visitor(browser: Browser) -> Iterator[VisitorMaker]:
     for visitor in made:
         visitor.close()
     assert [each for visitor in made for each in visitor.complaints] == []
+
+
+class Portal:
+    """A furnished gateway, which tests leave as they found it, and who is logged in there."""
+
+    def __init__(self, browser: Browser, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self._browser = browser
+        self._cookies: dict[str, StorageState] = {}
+
+    def cookies(self, name: str) -> StorageState:
+        """Logging in takes long on purpose, so each person does it once."""
+        if name not in self._cookies:
+            visitor = Visitor(self._browser, self.gateway.base_url)
+            visitor.log_in(name, world.PASSWORD)
+            self._cookies[name] = visitor.cookies()
+            visitor.close()
+            assert visitor.complaints == []
+        return self._cookies[name]
+
+
+@pytest.fixture(scope="package")
+def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    gateway = Gateway(tmp_path_factory.mktemp("portal"), world.MODELS)
+    try:
+        gateway.start()
+        world.furnish(gateway)
+        world.wait_until_shown(gateway)
+        yield Portal(browser, gateway)
+    finally:
+        gateway.kill9()
+        world.end_jobs(gateway)
+        print(gateway.log_tail())
+
+
+@pytest.fixture
+def make_gateway(tmp_path) -> Iterator[Callable[..., Gateway]]:
+    """Starts gateways with the given entries of models.yaml; stops them and their jobs."""
+    made: list[Gateway] = []
+
+    def make(*models: dict[str, object], **env: str) -> Gateway:
+        gateway = Gateway(tmp_path / f"gateway{len(made)}", models, env)
+        made.append(gateway)
+        gateway.start()
+        return gateway
+
+    yield make
+    for gateway in made:
+        gateway.kill9()
+        world.end_jobs(gateway)
+        print(gateway.log_tail())
+
+
+@pytest.fixture
+def visit(portal: Portal, new_visitor: VisitorMaker) -> Callable[..., Visitor]:
+    """A visitor of the furnished gateway: nobody, or logged in under a name."""
+
+    def make(name: str | None = None, **options: object) -> Visitor:
+        cookies = portal.cookies(name) if name else None
+        return new_visitor(portal.gateway.base_url, cookies=cookies, **options)
+
+    return make

@@ -14,6 +14,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    StorageState,
     WebError,
     sync_playwright,
 )
@@ -62,6 +63,7 @@ class Visitor:
         size: tuple[int, int] = WIDE,
         dark: bool = False,
         javascript: bool = True,
+        cookies: StorageState | None = None,
     ) -> None:
         self.base_url = base_url
         self.complaints: list[str] = []
@@ -73,6 +75,7 @@ class Visitor:
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if dark else "light",
             java_script_enabled=javascript,
+            storage_state=cookies,
             permissions=["clipboard-read", "clipboard-write"],
             timezone_id="Europe/Zurich",
             locale="en-GB",
@@ -100,6 +103,10 @@ class Visitor:
         self.page.get_by_role("button", name="Log in").click()
         self.page.get_by_role("button", name="Log out").wait_for()
         return self.page
+
+    def cookies(self) -> StorageState:
+        """For another visitor who is to be the same person."""
+        return self.context.storage_state()
 
     def resize(self, size: tuple[int, int]) -> None:
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
