@@ -12,6 +12,15 @@ OPTIONS = {
 # Of 1440 pixels at 200 %, of a phone, and of 1280 at 400 % (WCAG 1.4.10).
 NARROW = ((720, 450), (390, 844), (320, 640))
 
+WIDER = """() => {
+  const { clientWidth, scrollWidth } = document.documentElement;
+  if (scrollWidth <= clientWidth) return [];
+  const name = (each) => `${each.tagName}.${each.className?.baseVal ?? each.className}`;
+  const beyond = (each) => each.getBoundingClientRect().right > clientWidth;
+  const names = [...document.body.querySelectorAll("*")].filter(beyond).map(name);
+  return [`${scrollWidth} is wider than ${clientWidth}: ${names.slice(-6).join(", ") || "text"}`];
+}"""
+
 
 def violations(page: Page) -> list[str]:
     """One line for each, of whatever weight: rule, weight, help, and the first elements."""
@@ -30,11 +39,4 @@ def _line(violation: dict) -> str:
 
 def scrolls_sideways(page: Page) -> list[str]:
     """The elements that make the page wider than its window; none if it is not."""
-    return page.evaluate("""() => {
-        const width = document.documentElement.clientWidth;
-        if (document.documentElement.scrollWidth <= width) return [];
-        const wide = [...document.body.querySelectorAll("*")].filter((each) =>
-            each.getBoundingClientRect().right > width);
-        const names = wide.map((each) => `${each.tagName}.${each.className?.baseVal ?? each.className}`);
-        return [`${document.documentElement.scrollWidth} is wider than ${width}: ${names.slice(-6).join(", ") || "?"}`];
-    }""")
+    return page.evaluate(WIDER)

@@ -98,7 +98,7 @@ class Visitor:
 
     def log_in(self, name: str, password: str) -> Page:
         self.go("/login")
-        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("User name").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()
         self.page.get_by_role("button", name="Log out").wait_for()

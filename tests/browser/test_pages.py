@@ -1,21 +1,39 @@
 """Every page in a real browser: seen by axe, in both themes, on a phone, and at 200 %."""
 
+from dataclasses import dataclass
+
 import pytest
 
-from tests.browser import axe, screenshots, world
+from tests.browser import axe, screenshots
 from tests.browser.axe import NARROW
 from tests.browser.kit import WIDE
-
-# A name for the picture, the path, who looks, and the status of the answer.
-PAGES = (("nobody: an address that is none", "/nothing-here", None, 404),)
+from tests.browser.world import ADMIN, USER
 
 
-@pytest.mark.parametrize(("name", "path", "who", "status"), PAGES, ids=[name for name, *_ in PAGES])
-def test_a_page_is_in_order(visit, name, path, who, status):
-    visitor = visit(who)
-    page = visitor.go(path, status)
+@dataclass(frozen=True)
+class Look:
+    """What to look at: `name` is the picture's; `who` is logged in; the status of the answer."""
 
-    screenshots.take_all(page, name)
+    name: str
+    path: str
+    who: str | None = USER
+    status: int = 200
+
+
+LOOKS = (
+    Look("nobody, login", "/login", None),
+    Look("nobody, no such page", "/nothing-here", None, 404),
+    Look("user, no such page", "/nothing-here", USER, 404),
+    Look("admin, no such page", "/nothing-here", ADMIN, 404),
+)
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=[look.name for look in LOOKS])
+def test_a_page_is_in_order(visit, look):
+    visitor = visit(look.who)
+    page = visitor.go(look.path, look.status)
+
+    screenshots.take_all(page, look.name)
     wrong = {}
     for size in (WIDE, *NARROW):
         visitor.resize(size)
