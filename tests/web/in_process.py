@@ -98,10 +98,13 @@ class InProcess:
         self.refresh()
         return added
 
+    @property
+    def sessions(self) -> Sessions:
+        return Sessions(SessionStore(self.database), self.secrets, utc_now, timedelta(hours=12))
+
     def session(self, user: str) -> str:
         """The token of a browser that has just logged in."""
-        store = SessionStore(self.database)
-        return Sessions(store, self.secrets, utc_now, timedelta(hours=12)).begin(user)
+        return self.sessions.begin(user)
 
     def presented(self) -> dict[str, dict[str, str]]:
         """The headers of each of ROLES; a browser's are those of a script of ours."""
