@@ -1,0 +1,1 @@
+"""Code to copy that works: one renderer per client, pure. `clients.CLIENTS` lists them."""

@@ -1,0 +1,159 @@
+"""Programs that people chat and write code with: Open WebUI, LibreChat, Continue, aider.
+
+What cannot ask again by itself sends `Prefer: wait`: the gateway then holds the request until the
+model is there.
+"""
+
+import json
+
+from web.portal.snippets import quoting
+from web.portal.snippets.parts import KEY_VARIABLE, QUESTION, RETRIES, Aim, File, Snippet, fill
+
+_OPEN_WEBUI = """\
+export DATA_DIR=~/.open-webui
+export ENABLE_OLLAMA_API=false
+export OPENAI_API_BASE_URL=«base_url»
+export OPENAI_API_KEY="$«key»"
+export OPENAI_API_CONFIGS=«configs»
+export DEFAULT_MODELS=«model»
+open-webui serve --host 127.0.0.1 --port 3000
+"""
+
+_LIBRECHAT = """\
+version: 1.3.17
+cache: true
+endpoints:
+  custom:
+    - name: KScope
+      baseURL: «base_url»
+      apiKey: "${«key»}"
+      headers:
+        Prefer: wait=«wait» # until the model has started
+      models:
+        default: [«model»]
+        fetch: true
+      titleConvo: true
+      titleModel: current_model
+      modelDisplayLabel: KScope
+"""
+
+_CONTINUE = """\
+name: KScope
+version: 1.0.0
+schema: v1
+models:
+  - name: «model»
+    provider: openai
+    model: «model»
+    apiBase: «base_url»
+    apiKey: ${{ secrets.«key» }}
+    roles: [chat, edit, apply]
+«length»\
+    requestOptions:
+      headers:
+        Prefer: wait=«wait» # until the model has started
+"""
+
+_AIDER_SETTINGS = """\
+- name: «model»
+  extra_params:
+    max_retries: «retries» # waits while the model starts
+"""
+
+_AIDER = """\
+export OPENAI_API_BASE=«base_url»
+export OPENAI_API_KEY="$«key»"
+aider --model «model» --no-show-model-warnings
+"""
+
+
+def open_webui(aim: Aim) -> Snippet:
+    configs = {"0": {"headers": {"Prefer": f"wait={aim.max_wait_s}"}}}
+    run = fill(
+        _OPEN_WEBUI,
+        base_url=quoting.shell(aim.base_url),
+        key=KEY_VARIABLE,
+        configs=quoting.shell(json.dumps(configs)),
+        model=quoting.shell(aim.model),
+    )
+    return Snippet(
+        "pip install open-webui  # Python 3.11 or 3.12",
+        (),
+        run,
+        (
+            "Then open `http://127.0.0.1:3000`. The first account that is made there is the "
+            "administrator's.",
+            "Open WebUI reads these variables at its first start; afterwards they stand under "
+            "Admin panel, Settings, Connections.",
+            "With Docker, hand the same variables over with `-e`.",
+        ),
+    )
+
+
+def librechat(aim: Aim) -> Snippet:
+    text = fill(
+        _LIBRECHAT,
+        base_url=quoting.yaml(aim.base_url),
+        key=KEY_VARIABLE,
+        model=quoting.yaml(aim.model),
+        wait=aim.max_wait_s,
+    )
+    return Snippet(
+        "",
+        (File("librechat.yaml", "YAML", text),),
+        "",
+        (
+            f"Put the line `{KEY_VARIABLE}=sk-…` into LibreChat's `.env`, then restart it. With "
+            '`apiKey: "user_provided"` each user enters a key of their own instead.',
+            "All models that the key may use are listed, running or not.",
+        ),
+    )
+
+
+def continue_(aim: Aim) -> Snippet:
+    known = aim.max_tokens is not None
+    length = f"    defaultCompletionOptions:\n      contextLength: {aim.max_tokens}\n"
+    text = fill(
+        _CONTINUE,
+        base_url=quoting.yaml(aim.base_url),
+        key=KEY_VARIABLE,
+        model=quoting.yaml(aim.model),
+        length=length if known else "",
+        wait=aim.max_wait_s,
+    )
+    agent = (
+        "This model can call tools, so Continue's agent mode works."
+        if aim.calls_tools
+        else "This model is served without tool calling: use Continue's chat mode. Its agent mode "
+        "and the terminal's `cn` need a model that is served with it."
+    )
+    return Snippet(
+        "npm install -g @continuedev/cli  # or the extension for VS Code or JetBrains",
+        (File("~/.continue/config.yaml", "YAML", text),),
+        f"cn -p {quoting.shell(QUESTION)}",
+        (
+            f"For the extension, put the line `{KEY_VARIABLE}=sk-…` into `~/.continue/.env`.",
+            agent,
+        ),
+    )
+
+
+def aider(aim: Aim) -> Snippet:
+    # To aider, openai/ says which dialect a model speaks.
+    model = f"openai/{aim.model}"
+    settings = fill(_AIDER_SETTINGS, model=quoting.yaml(model), retries=RETRIES)
+    run = fill(
+        _AIDER,
+        base_url=quoting.shell(aim.base_url),
+        key=KEY_VARIABLE,
+        model=quoting.shell(model),
+    )
+    return Snippet(
+        "pip install aider-chat  # Python 3.10 to 3.12",
+        (File(".aider.model.settings.yml", "YAML", settings),),
+        run,
+        (
+            "The settings file stands in the folder where you start aider, or in your home folder. "
+            "Without it aider gives up after a minute.",
+        ),
+    )
