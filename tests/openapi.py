@@ -36,7 +36,8 @@ def resolve(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[s
 
 def _faults(value, schema, document, place):
     schema = resolve(schema, document)
-    known = {"type", "properties", "required", "items", "enum", "anyOf"} | _SAYS_NOTHING
+    known = {"type", "properties", "required", "items", "enum", "anyOf"}
+    known |= {"additionalProperties"} | _SAYS_NOTHING
     assert schema.keys() <= known, f"keywords nobody checks: {schema.keys() - known}"
     if "anyOf" in schema:
         if all(list(_faults(value, each, document, place)) for each in schema["anyOf"]):
@@ -51,9 +52,10 @@ def _faults(value, schema, document, place):
         properties = schema.get("properties", {})
         yield from (f"{place}: lacks {n}" for n in schema.get("required", ()) if n not in value)
         for name, member in value.items():
-            if name not in properties:
+            described = properties.get(name, schema.get("additionalProperties"))
+            if described is None:
                 yield f"{place}.{name}: not described"
             else:
-                yield from _faults(member, properties[name], document, f"{place}.{name}")
+                yield from _faults(member, described, document, f"{place}.{name}")
     for number, element in enumerate(value if isinstance(value, list) else ()):
         yield from _faults(element, schema.get("items", {}), document, f"{place}[{number}]")

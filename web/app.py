@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from web.aside import Aside
 from web.background import Background
@@ -17,6 +18,7 @@ from web.config import Settings
 from web.database import Database, StorageError
 from web.demand.notebook import DemandNotebook
 from web.demand.store import DemandStore
+from web.described import described
 from web.errors import DatabaseUnavailable, GatewayError
 from web.fleet import routes as fleet_routes
 from web.fleet.callbacks import MAX_BODY_BYTES, CallbackDesk
@@ -54,7 +56,6 @@ from web.responses.book import ResponseBook
 from web.responses.store import ResponseStore
 from web.secrets import Secrets
 from web.usage import routes as usage_routes
-from web.usage.api import OPERATION as USAGE
 from web.usage.asking import UsageDesk
 from web.usage.ledger import Ledger
 from web.usage.opening import gpu_desk, usage_desk
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 POLICY = Policy()
-DESCRIBED = (USAGE,)
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_blueprint(openai_routes.create_blueprint(authenticator, outlook))
     app.register_blueprint(fleet_routes.create_blueprint(desk))
-    app.register_blueprint(openapi_routes.create_blueprint(DESCRIBED))
+    app.register_blueprint(openapi_routes.create_blueprint(described()))
     usage, usage_aside = _add_usage(app, settings, authenticator, clock)
     _add_health(app, readiness)
     _add_request_ids(app)

@@ -3,116 +3,115 @@
 Schemas are made of the very types that answers are encoded from, so they cannot say otherwise.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-Json = dict[str, Any]
+from web.openapi.errors import ENVELOPES, component_name, response
+from web.openapi.headers import HEADERS, SHARED
+from web.openapi.operations import (
+    Answer,
+    Body,
+    Errors,
+    Header,
+    Json,
+    Operation,
+    Parameter,
+    Shape,
+    Tells,
+)
 
-ERRORS = {
-    400: "The request is not understood; the message says why.",
-    401: "No key, or none that is valid.",
-    403: "The key is valid, but its owner may not do this.",
-    404: "There is no such thing, or none for you.",
-    409: "It is not in a state that allows this.",
-    413: "The request is too large.",
-    429: "Too much was asked for; see Retry-After.",
-    503: "Not just now; see Retry-After.",
-}
-
-
-class ErrorDetail(msgspec.Struct, frozen=True):
-    """What went wrong, as OpenAI's clients expect it. More members may stand beside these."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
+SchemaOf = Mapping[type, Json]
 
 
-class ErrorEnvelope(msgspec.Struct, frozen=True):
-    """Every answer that is an error."""
-
-    error: ErrorDetail
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A text in the query. `values`: the only ones."""
-
-    description: str
-    default: str | None = None
-    example: str | None = None
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TextAnswer:
-    """What is answered instead of JSON when that is asked for."""
-
-    media_type: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one path. `answer` is the type of the 200's JSON."""
-
-    path: str
-    summary: str
-    description: str
-    tag: str
-    answer: type
-    method: str = "get"
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    text_answer: TextAnswer | None = None
-    errors: Sequence[int] = ()
-    needs_key: bool = True
-
-
-def document(operations: Sequence[Operation], version: str) -> Json:
-    """The whole document, as JSON."""
-    types = [ErrorEnvelope, *(each.answer for each in operations)]
+def document(
+    operations: Sequence[Operation],
+    everywhere: Sequence[Errors],
+    schemes: Mapping[str, Json],
+    tags: Mapping[str, str],
+    info: Json,
+) -> Json:
+    """The whole document, as JSON. `everywhere`: errors that are no route's own."""
+    types = [*ENVELOPES.values(), *dict.fromkeys(_types(operations))]
     shown, schemas = msgspec.json.schema_components(
-        dict.fromkeys(types), ref_template="#/components/schemas/{name}"
+        types, ref_template="#/components/schemas/{name}"
     )
-    schema_of = dict(zip(dict.fromkeys(types), shown, strict=True))
+    schema_of = dict(zip(types, shown, strict=True))
     paths: dict[str, Json] = {}
     for each in operations:
-        paths.setdefault(each.path, {})[each.method] = _operation(each, schema_of)
+        at = paths.setdefault(each.path, {})
+        if each.method in at:
+            raise ValueError(f"{each.method} {each.path} is described twice")
+        at[each.method] = _operation(each, schema_of)
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "KScope",
-            "version": version,
-            "description": "What the gateway answers itself. What it passes on to engines under "
-            "/v1 is OpenAI's interface, in the version that the engine speaks.",
-        },
+        "info": info,
+        "tags": [{"name": name, "description": text} for name, text in tags.items()],
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "responses": dict(_responses(operations, everywhere, schema_of)),
+            "parameters": {name: _parameter(name, each) for name, each in SHARED.items()},
+            "headers": {name: _header(each) for name, each in HEADERS.items()},
+            "securitySchemes": dict(schemes),
         },
     }
 
 
-def _operation(operation: Operation, schema_of: Mapping[type, Json]) -> Json:
-    content: Json = {"application/json": {"schema": schema_of[operation.answer]}}
-    if text := operation.text_answer:
-        content[text.media_type] = {"schema": {"type": "string", "description": text.description}}
-    error = {"application/json": {"schema": schema_of[ErrorEnvelope]}}
-    errors = {str(s): {"description": ERRORS[s], "content": error} for s in operation.errors}
-    return {
-        "operationId": f"{operation.method}_{operation.path.strip('/').replace('/', '_')}",
+def _types(operations: Sequence[Operation]) -> Iterator[type]:
+    for each in operations:
+        bodies = [each.body.content] if each.body else []
+        for content in (*bodies, *(answer.content for answer in each.answers)):
+            yield from (shape for shape in content.values() if isinstance(shape, type))
+
+
+def _responses(
+    operations: Sequence[Operation], everywhere: Sequence[Errors], schema_of: SchemaOf
+) -> Iterator[tuple[str, Json]]:
+    wanted = [(errors, each.tells) for each in operations for errors in each.errors]
+    wanted += [(errors, Tells.OPENAI) for errors in everywhere]
+    known: dict[str, Errors] = {}
+    for errors, tells in wanted:
+        name = component_name(errors, tells)
+        if known.setdefault(name, errors) is not errors:
+            raise ValueError(f"two kinds of errors are called {name}")
+        yield name, response(errors, tells, schema_of)
+
+
+def _operation(operation: Operation, schema_of: SchemaOf) -> Json:
+    told: Json = {
+        "operationId": _identifier(operation),
         "summary": operation.summary,
         "description": operation.description,
         "tags": [operation.tag],
-        "parameters": [_parameter(*item) for item in operation.parameters.items()],
-        "responses": {"200": {"description": "As asked for.", "content": content}, **errors},
-        "security": [{"key": []}] if operation.needs_key else [],
+        "parameters": [_parameter_or_name(*item) for item in operation.parameters.items()],
     }
+    if operation.body is not None:
+        told["requestBody"] = _body(operation.body, schema_of)
+    responses = {str(each.status): _answer(each, schema_of) for each in operation.answers}
+    for errors in operation.errors:
+        if str(errors.status) in responses:
+            raise ValueError(f"{operation.path}: {errors.status} is described twice")
+        name = component_name(errors, operation.tells)
+        responses[str(errors.status)] = {"$ref": f"#/components/responses/{name}"}
+    told["responses"] = responses
+    told["security"] = [{name: [] for name in all_of} for all_of in operation.who.value]
+    if operation.reference:
+        told["externalDocs"] = {"url": operation.reference}
+    return told
+
+
+def _identifier(operation: Operation) -> str:
+    """Of letters that every generator of clients takes."""
+    words = re.sub(r"[^A-Za-z0-9]+", "_", operation.path).strip("_")
+    return f"{operation.method}_{words or 'start'}"
+
+
+def _parameter_or_name(name: str, parameter: Parameter) -> Json:
+    if SHARED.get(name) is parameter:
+        return {"$ref": f"#/components/parameters/{name}"}
+    return _parameter(name, parameter)
 
 
 def _parameter(name: str, parameter: Parameter) -> Json:
@@ -121,7 +120,47 @@ def _parameter(name: str, parameter: Parameter) -> Json:
         schema["enum"] = list(parameter.values)
     if parameter.default is not None:
         schema["default"] = parameter.default
-    told: Json = {"name": name, "in": "query", "required": False, "schema": schema}
+    told: Json = {
+        "name": name,
+        "in": parameter.place,
+        "required": parameter.place == "path",
+        "schema": schema,
+    }
     if parameter.example is not None:
         told["example"] = parameter.example
     return {**told, "description": parameter.description}
+
+
+def _body(body: Body, schema_of: SchemaOf) -> Json:
+    content = {kind: {"schema": _schema(s, schema_of)} for kind, s in body.content.items()}
+    if body.example is not None:
+        content[next(iter(content))]["example"] = body.example
+    return {"required": True, "description": body.description, "content": content}
+
+
+def _answer(answer: Answer, schema_of: SchemaOf) -> Json:
+    told: Json = {
+        "description": answer.description,
+        "headers": {
+            name: {"$ref": f"#/components/headers/{name}"}
+            for name in ("x-request-id", *answer.headers)
+        },
+    }
+    if answer.content:
+        told["content"] = {
+            kind: {"schema": _schema(shape, schema_of)} for kind, shape in answer.content.items()
+        }
+    return told
+
+
+def _schema(shape: Shape, schema_of: SchemaOf) -> Json:
+    return schema_of[shape] if isinstance(shape, type) else shape
+
+
+def _header(header: Header) -> Json:
+    read = {"string": str, "integer": int, "number": float}[header.kind]
+    return {
+        "description": header.description,
+        "schema": {"type": header.kind},
+        "example": read(header.example),
+    }

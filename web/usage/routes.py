@@ -11,12 +11,11 @@ from web.errors import BadRequest
 from web.identity.authenticator import Authenticator
 from web.identity.keys import Principal
 from web.openai_proxy.envelope import JSON
-from web.usage.api import FORMATS, PARAMETERS, PATH, OthersUsage
+from web.usage.api import CSV, FORMATS, PARAMETERS, PATH, OthersUsage
 from web.usage.asking import Asked, UsageDesk
 from web.usage.rendering import as_csv
 from web.usage.store import TooMuch
 
-CSV = "text/csv; charset=utf-8"
 MOST_ROWS = 10_000
 
 

@@ -30,7 +30,7 @@ def entries_of(sight: Sight, with_instances: bool) -> list[dict[str, object]]:
     entries = []
     for route in sight.routes:
         name = route.deployment.name
-        entry = model_entry(route, created=0)
+        entry: dict[str, object] = {**model_entry(route, created=0)}
         entry["wanted_instances"] = wanted(route, sight)
         if with_instances:
             entry["instances"] = [instance_entry(i) for i in sight.live.get(name, ())]

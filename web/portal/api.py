@@ -1,0 +1,176 @@
+"""The portal's routes as the OpenAPI document describes them: a line for each. Only data."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from web.errors import (
+    BadRequest,
+    ForeignForm,
+    LoginRefused,
+    LoginThrottled,
+    LoginUnavailable,
+    NotLoggedIn,
+)
+from web.openai_proxy import api as openai_proxy
+from web.openai_proxy.envelope import from_status
+from web.openai_proxy.refusals import DATABASE_AWAY, ENGINE_ERRORS, KEY_REFUSED, OUR_FAULT
+from web.openai_proxy.table import PLAYGROUND
+from web.openapi.errors import HTML
+from web.openapi.operations import Answer, Body, Errors, Json, Operation, Tells, Who
+
+FORM = "application/x-www-form-urlencoded"
+_PAGE: Json = {"type": "string", "description": "A page."}
+_FORM: Json = {"type": "object", "description": "The form's fields, as the page has them."}
+
+LOGGED_OUT = Errors(
+    "LoggedOut",
+    {"Nobody is logged in; a browser that asks for a page is sent to /login": NotLoggedIn()},
+)
+FOREIGN_FORM = Errors(
+    "ForeignForm", {"The form is out of date, or another site sent it": ForeignForm()}
+)
+FORM_REFUSED = Errors(
+    "FormRefused",
+    {
+        "A field is wrong, missing, or given twice": BadRequest(
+            "`name` is given more than once.", param="name"
+        )
+    },
+)
+NO_SUCH_PAGE = Errors(
+    "NoSuchPage",
+    {
+        "There is no such thing, it is somebody else's, or the page is for administrators": (
+            from_status(404, "Not Found")
+        )
+    },
+)
+LOGIN_ERRORS = (
+    FORM_REFUSED,
+    Errors(
+        "LoginRefused",
+        {
+            "The name is unknown, the password wrong, or the account disabled": LoginRefused(),
+        },
+    ),
+    FOREIGN_FORM,
+    Errors("LoginThrottled", {"Too many attempts": LoginThrottled(30)}),
+    OUR_FAULT,
+    Errors("LoginUnavailable", {"The directory does not answer": LoginUnavailable()}),
+)
+_SHOWN = (LOGGED_OUT, NO_SUCH_PAGE, OUR_FAULT, DATABASE_AWAY)
+_DONE = (FORM_REFUSED, LOGGED_OUT, FOREIGN_FORM, NO_SUCH_PAGE, OUR_FAULT, DATABASE_AWAY)
+
+# What each page is for. `<…>` in a path stands for a name.
+PAGES = {
+    "/": "What this is, its address, the models at a glance, the state of your keys",
+}
+# What pages ask for again and again, to show what is true by now.
+PARTS: dict[str, str] = {}
+# What the pages' forms do; afterwards the browser is sent to a page that shows it.
+DEEDS = {
+    "/logout": "Log out",
+}
+# What is given to keep.
+FILES: dict[str, tuple[str, str]] = {}
+OPEN = ("/", "/docs")
+
+
+def operations() -> tuple[Operation, ...]:
+    return (*_login(), *_pages(), *_parts(), *_deeds(), *_files(), *_asked_by_pages())
+
+
+def _asked_by_pages() -> Iterator[Operation]:
+    """The playground's own way to the engines."""
+    described = {each.path: each for each in openai_proxy.operations()}
+    others = tuple(each for each in ENGINE_ERRORS if each is not KEY_REFUSED)
+    for path, route in PLAYGROUND.items():
+        like = described[route.engine_path]
+        yield replace(
+            like,
+            path=path,
+            summary=f"{like.summary}, from the playground",
+            description="For who is logged in, instead of a key; in everything else like "
+            f"{route.engine_path}. It counts as usage of the user under the key `portal`.",
+            tag="portal",
+            who=Who.BROWSER_DEED,
+            errors=(LOGGED_OUT, FOREIGN_FORM, *others),
+        )
+
+
+def _login() -> Iterator[Operation]:
+    yield Operation(
+        path="/login",
+        summary="The form to log in",
+        description="Who is logged in already is sent on.",
+        tag="portal",
+        who=Who.ANYBODY,
+        answers=(Answer({HTML: _PAGE}, "The form."), _onwards()),
+        errors=(OUR_FAULT, DATABASE_AWAY),
+        tells=Tells.PAGE,
+    )
+    yield Operation(
+        path="/login",
+        summary="Log in",
+        description="Begins a new session; a session that was there before does not go on.",
+        tag="portal",
+        method="post",
+        who=Who.ANYBODY,
+        body=Body({FORM: _FORM}),
+        answers=(_onwards(),),
+        errors=LOGIN_ERRORS,
+        tells=Tells.PAGE,
+    )
+
+
+def _pages() -> Iterator[Operation]:
+    for path, summary in PAGES.items():
+        who = Who.ANYBODY if path in OPEN else Who.BROWSER
+        yield _operation(path, summary, "A page.", who, (Answer({HTML: _PAGE}),), _SHOWN)
+
+
+def _parts() -> Iterator[Operation]:
+    for path, summary in PARTS.items():
+        answers = (
+            Answer({HTML: _PAGE}, "The part.", ("ETag",)),
+            Answer({}, "Nothing has changed.", ("ETag",), status=304),
+        )
+        yield _operation(path, summary, "Part of a page.", Who.BROWSER, answers, _SHOWN)
+
+
+def _deeds() -> Iterator[Operation]:
+    for path, summary in DEEDS.items():
+        told = "A form of a page. What cannot be undone is asked once more, on a page (200)."
+        answers = (_onwards(), Answer({HTML: _PAGE}, "A question, or what is shown only once."))
+        deed = _operation(path, summary, told, Who.BROWSER_DEED, answers, _DONE)
+        yield replace(deed, method="post", body=Body({FORM: _FORM}))
+
+
+def _files() -> Iterator[Operation]:
+    for path, (summary, kind) in FILES.items():
+        answers = (Answer({kind: {"type": "string"}}),)
+        yield _operation(path, summary, "A file.", Who.BROWSER, answers, _SHOWN)
+
+
+def _operation(
+    path: str,
+    summary: str,
+    description: str,
+    who: Who,
+    answers: tuple[Answer, ...],
+    errors: tuple[Errors, ...],
+) -> Operation:
+    return Operation(
+        path=path,
+        summary=summary,
+        description=description,
+        tag="portal",
+        who=who,
+        answers=answers,
+        errors=errors,
+        tells=Tells.PAGE,
+    )
+
+
+def _onwards() -> Answer:
+    return Answer({}, "The browser is sent on.", ("Location",), status=303)
