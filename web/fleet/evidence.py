@@ -20,3 +20,14 @@ class Probe:
     ok: bool
     # Since when every probe has failed; None when the last one succeeded.
     failing_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSample:
+    """What one instance's engine said of itself at one moment; `kv_cache_usage` from 0 to 1."""
+
+    instance_id: str
+    at: datetime
+    running: int
+    waiting: int
+    kv_cache_usage: float

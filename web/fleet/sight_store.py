@@ -1,27 +1,16 @@
 """One model's instances and their load, for who looks at it in a browser."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
 from web.database import Database
+from web.fleet.evidence import LoadSample
 from web.fleet.models import InstanceRow, TelemetryRow
 from web.fleet.rows import to_instance
 from web.fleet.states import Instance, InstanceState
 
 SERVING = (InstanceState.READY.value, InstanceState.UNREADY.value, InstanceState.DRAINING.value)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadSample:
-    """What one instance's engine said of itself at one moment; `kv_cache_usage` from 0 to 1."""
-
-    instance_id: str
-    at: datetime
-    running: int
-    waiting: int
-    kv_cache_usage: float
 
 
 class SightStore:

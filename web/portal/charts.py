@@ -35,11 +35,16 @@ def bars(
     axis: str,
     about: str = "",
     say: Say = short_number,
+    of_time: bool = False,
     with_table: bool = True,
 ) -> Markup:
-    """A bar per label, the series stacked. `axis` says what the labels are: "Day"."""
+    """A bar per label, the series stacked. `axis` says what the labels are: "Day".
+
+    `of_time`: the values are seconds, and the scale has the steps of clocks.
+    """
     totals = [sum(s.values[i] or 0 for s in series) for i in range(len(labels))]
-    steps = plot.ticks(max(totals, default=0), _is_whole(series))
+    most = max(totals, default=0)
+    steps = plot.time_ticks(most) if of_time else plot.ticks(most, _is_whole(series))
     names = [s.name for s in series]
     picture = plot.drawing(
         title,
