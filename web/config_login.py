@@ -121,6 +121,8 @@ class LoginSettings:
     htpasswd_file: Path | None = field(metadata=env("HTPASSWD_FILE", PATH, "",
         "Users with bcrypt, sha512-crypt, sha256-crypt or apr1 passwords; required with "
         "LOGIN=htpasswd."))
+    trusted_proxies: int = field(metadata=env("TRUSTED_PROXIES", whole(0, 10), "0",
+        "How many proxies of yours stand in front, each adding to X-Forwarded-For; 0: none."))
     session_hours: int = field(metadata=env("SESSION_HOURS", whole(1, 720), "12",
         "Hours after which a browser has to log in again, however busy; idle, after two."))
     # fmt: on
