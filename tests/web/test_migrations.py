@@ -30,7 +30,11 @@ from web.identity.account_store import AccountStore
 ROWS = 3
 AT = datetime(2026, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
 # What only some words are valid in; every other text is the row's own.
-WORDS = {("instances", "state"): "ready", ("instances", "slurm_state"): "RUNNING"}
+WORDS = {
+    ("instances", "state"): "ready",
+    ("instances", "slurm_state"): "RUNNING",
+    ("users", "source"): "local",
+}
 EMPTY = {("instances", "end_reason"), ("instances", "ended_at"), ("api_keys", "revoked_at")}
 
 

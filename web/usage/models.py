@@ -31,7 +31,10 @@ class UtcHour(TypeDecorator[datetime]):
 
 
 class UsageRow(Base):
-    """What one key did with one model in one hour. Rows are never deleted."""
+    """What one user did by one key with one model in one hour. Rows are never deleted.
+
+    A key is one user's, but for the name that stands for the playground, which all users share.
+    """
 
     __tablename__ = "usage_hours"
     __table_args__ = (
@@ -43,7 +46,7 @@ class UsageRow(Base):
     hour: Mapped[datetime] = mapped_column(UtcHour, primary_key=True)
     key_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     model: Mapped[str] = mapped_column(String(255), primary_key=True)
-    user: Mapped[str] = mapped_column("user_name", String(255))
+    user: Mapped[str] = mapped_column("user_name", String(255), primary_key=True)
     requests: Mapped[int] = mapped_column(BigInteger, default=0)
     # Those that an engine or the gateway failed; and those that their client left.
     errors: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -69,7 +69,7 @@ def _increment(session: Session, lines: Iterable[tuple[LineKey, Line]]) -> None:
     table = UsageRow.__table__
     insert = _insert(session, table)
     statement = insert.on_conflict_do_update(
-        index_elements=["hour", "key_id", "model"],
+        index_elements=["hour", "key_id", "model", "user_name"],
         set_={name: table.c[name] + insert.excluded[name] for name in COUNTS},
     )
     session.connection().execute(statement, [_values(key, line) for key, line in lines])
