@@ -54,6 +54,15 @@ class Counts:
     keys: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeyStanding:
+    """Of one user's keys that work: how many, when the first of them ends, the last use of any."""
+
+    working: int
+    first_end: datetime | None
+    last_used_at: datetime | None
+
+
 class SearchStore:
     """Raises StorageError when the database is away."""
 
@@ -67,10 +76,19 @@ class SearchStore:
         return self._found(query, lambda row: account_of(row[0]), limit, offset)
 
     def keys(
-        self, text: str, kind: KeyKind, now: datetime, limit: int, offset: int
+        self,
+        text: str,
+        kind: KeyKind,
+        now: datetime,
+        limit: int,
+        offset: int,
+        user: str | None = None,
     ) -> Found[KeyRecord]:
-        """The newest first; `text` stands anywhere in the owner, the name, or begins the id."""
+        """The newest first; `text` stands anywhere in the owner, the name, or begins the id.
+        `user`: only theirs."""
         wheres = [_about_key(text), _key_kind(kind, now)]
+        if user is not None:
+            wheres.append(KeyRow.user == user)
         query = (
             select(KeyRow, UserRow)
             .outerjoin(UserRow, UserRow.name == KeyRow.user)
@@ -89,6 +107,13 @@ class SearchStore:
         )
         return self._found(query, lambda row: record_of(row[0], row[1]), limit, 0)
 
+    def key_standing(self, user: str, now: datetime) -> KeyStanding:
+        query = select(
+            func.count(), func.min(KeyRow.expires_at), func.max(KeyRow.last_used_at)
+        ).where(KeyRow.user == user, _key_kind(KeyKind.ACTIVE, now))
+        with self._database.read() as session:
+            return KeyStanding(*session.execute(query).one())
+
     def counts(self, now: datetime) -> Counts:
         users = select(
             func.count(),
@@ -101,7 +126,11 @@ class SearchStore:
             return Counts(total, disabled, admins, session.scalar(active) or 0)
 
     def _found(
-        self, query: "Select[*tuple[Any, ...]]", made: Callable[[Sequence[Any]], T], limit: int, offset: int
+        self,
+        query: "Select[*tuple[Any, ...]]",
+        made: Callable[[Sequence[Any]], T],
+        limit: int,
+        offset: int,
     ) -> Found[T]:
         counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
         with self._database.read() as session:

@@ -41,6 +41,21 @@ class KeyRecord:
     # None only when somebody removed the row by hand: nobody answers for the key then.
     owner: Account | None
 
+    @property
+    def life_days(self) -> int:
+        """How long it was meant to live, in whole days."""
+        return max(1, (self.expires_at - self.created_at).days)
+
+    def facts(self) -> dict[str, object]:
+        """What the audit log keeps of a new key."""
+        return {
+            "user": self.user,
+            "name": self.name,
+            "models": self.models,
+            "expires_at": self.expires_at,
+            "is_service": self.is_service,
+        }
+
     def principal_at(self, now: datetime) -> Principal | None:
         """Who the key stands for at that time; None when it is revoked, expired, or its owner
         disabled."""

@@ -36,7 +36,7 @@ def create(
         try:
             life = life_days(days, desk.settings.api_key_ttl_days, is_service=service)
             record, key = desk.store.create(user, name, life, limited_to, now, is_service=service)
-            desk.note("key.create", record.id, **_told(record))
+            desk.note("key.create", record.id, **record.facts())
         except AccountDisabled as error:
             raise click.ClickException(str(error)) from error
         except ValueError as error:
@@ -63,7 +63,7 @@ def rotate(key_id: str, overlap: str, days: int | None, as_json: bool) -> None:
         try:
             life = _same_life(desk.store.get(key_id), days, desk.settings.api_key_ttl_days)
             old, record, key = desk.store.rotate(key_id, both_for, life, now)
-            desk.note("key.rotate", old.id, until=old.expires_at, by=record.id, **_told(record))
+            desk.note("key.rotate", old.id, until=old.expires_at, by=record.id, **record.facts())
         except AccountDisabled as error:
             raise click.ClickException(str(error)) from error
         except ValueError as error:
@@ -71,17 +71,6 @@ def rotate(key_id: str, overlap: str, days: int | None, as_json: bool) -> None:
     if not as_json:
         click.echo(f"key {old.id} works until {minute(old.expires_at)} UTC", err=True)
     _hand_over(record, key, now, {"replaces": plain(old, now)}, as_json)
-
-
-def _told(record: KeyRecord) -> dict[str, object]:
-    """What the audit log keeps of a new key."""
-    return {
-        "user": record.user,
-        "name": record.name,
-        "models": record.models,
-        "expires_at": record.expires_at,
-        "is_service": record.is_service,
-    }
 
 
 def _hand_over(
@@ -102,8 +91,7 @@ def _hand_over(
 def _same_life(old: KeyRecord, asked: int | None, ttl_days: int) -> int:
     if asked is not None:
         return life_days(asked, ttl_days, is_service=old.is_service)
-    meant = max(1, (old.expires_at - old.created_at).days)
-    return meant if old.is_service else min(meant, ttl_days)
+    return old.life_days if old.is_service else min(old.life_days, ttl_days)
 
 
 def _duration(text: str) -> timedelta:
