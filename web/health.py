@@ -39,6 +39,12 @@ class Readiness:
         self._look_interval_s = look_interval_s
         self._limits = limits
 
+    def over(self, database: Database, store: InstanceStore) -> "Readiness":
+        """The same, asking through connections that another thread uses (see `web.aside`)."""
+        return Readiness(
+            database, store, self._catalog, self._clock, self._look_interval_s, self._limits
+        )
+
     def parts(self) -> dict[str, Part]:
         """Part of the gateway -> how it is. A catalog kept from before its fault still serves."""
         try:

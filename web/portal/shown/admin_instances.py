@@ -190,6 +190,8 @@ def order_line(record: OrderRecord, instance: Instance | None) -> OrderLine:
 def stop_question(name: str, live: Iterable[Instance]) -> str:
     """What is asked before instances are ended at once."""
     stopped = [i for i in live if not i.state.is_over]
+    if not stopped:
+        return f"Nothing of {name} runs just now. Give the order all the same?"
     requests = sum(i.load.requests for i in stopped)
     what = f"the instance {stopped[0].id}" if len(stopped) == 1 else f"{len(stopped)} instances"
     cut = f" {requests} requests are cut off." if requests else ""

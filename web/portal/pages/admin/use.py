@@ -1,0 +1,41 @@
+"""Who uses what: requests that run just now by model, and who used most of late."""
+
+from datetime import timedelta
+
+from flask import Blueprint, Response
+
+from web.portal.page import fragment, page
+from web.portal.pages.admin.door import show
+from web.portal.parts import Parts
+from web.portal.shown.admin_use import now_lines, use_lines
+from web.portal.viewer import Viewer
+from web.usage.lines import Question
+from web.usage.periods import By, begin_of_hour
+
+PATH = "/admin/use"
+
+
+def add(blueprint: Blueprint, parts: Parts) -> None:
+    def listing(_viewer: Viewer) -> Response:
+        since = begin_of_hour(parts.clock() - timedelta(hours=1))
+        told = parts.usage_aside.do(
+            lambda: parts.usage.report([By.USER, By.MODEL], Question(since), since.tzinfo)  # type: ignore[arg-type]
+        )
+        return page(
+            "admin/use.html",
+            title="Who uses what",
+            lines=use_lines(told.data),
+            rows=len(told.data),
+            since=since,
+            now_lines=_now(parts),
+        )
+
+    def live(_viewer: Viewer) -> Response:
+        return fragment("admin/use_now.html", now_lines=_now(parts))
+
+    show(blueprint, PATH, listing)
+    show(blueprint, f"{PATH}/now", live)
+
+
+def _now(parts: Parts) -> object:
+    return now_lines(parts.aside.do(parts.instances.live))
