@@ -68,11 +68,26 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "GET /login": (200, 200, 200, 200, 200, 200, 303, 303, 200),
     "POST /login": FOREIGN,
     "POST /logout": DEED,
+    "GET /": PAGE,
+    "GET /home/models": PAGE,
+    "GET /keys": PAGE,
+    "POST /keys": TOLD,
+    "GET /keys/new": PAGE,
+    "GET /keys/<key_id>/rotate": NO_SUCH,
+    "POST /keys/<key_id>/rotate": BAD_FORM,
+    "POST /keys/<key_id>/revoke": NO_SUCH,
+    "GET /models": PAGE,
+    "GET /live/models": PAGE,
+    "GET /models/<path:name>": PAGE,
+    "GET /live/models/<path:name>": PAGE,
+    "POST /models/<path:name>": DEED,
 }
 FILLED = {
     "<path:model>": "cold",
+    "<path:name>": "cold",
     "<id>": "resp_1",
     "<path:filename>": "portal.css",
+    "<key_id>": "nosuchid",
 }
 CLAIM = {"instance_id": ID, "slurm_job_id": "7", "sequence": 0, "event": "claim"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")

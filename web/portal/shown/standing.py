@@ -19,7 +19,7 @@ _HEADLINES = {
     Phase.READY: "Ready. You can use it now.",
     Phase.STARTING: "Not yet: it is loading.",
     Phase.PENDING: "Not yet: it waits in the queue.",
-    Phase.SUBMITTING: "Not yet: it was asked for just now.",
+    Phase.SUBMITTING: "Not yet: it has been asked for.",
     Phase.STOPPING: "Not just now: its last instance is stopping.",
     Phase.FAILING: "Not now: its last start failed.",
     Phase.COLD: "Not running. It starts when somebody asks for it.",
@@ -45,8 +45,10 @@ def is_broken(status: ModelStatus) -> bool:
     return status.given_up or status.hopeless
 
 
-def badge_of(status: ModelStatus) -> tuple[str, str]:
+def badge_of(status: ModelStatus, *, is_asked: bool = False) -> tuple[str, str]:
     """(the badge's kind, its words)"""
+    if is_asked and status.phase is Phase.COLD:
+        return Phase.SUBMITTING.value, "asked for"
     if is_broken(status):
         return "failing", "broken"
     if status.phase is Phase.FAILING:
@@ -65,6 +67,8 @@ def headline(scene: Scene) -> str:
     """The answer to "can I use it now?", without anything that changes by the second."""
     if is_broken(scene.status):
         return "It cannot be used: it does not start."
+    if scene.is_asked and scene.status.phase is Phase.COLD:
+        return _HEADLINES[Phase.SUBMITTING]
     return _HEADLINES[scene.status.phase]
 
 
