@@ -34,6 +34,7 @@ NO_SUCH = (303, 303, 303, 303, 303, 303, 404, 404, 401)
 # What a page of its own tells: a question before a deed, a key, or what is wrong in a form.
 TOLD = PAGE
 BAD_FORM = (303, 303, 303, 303, 303, 303, 400, 400, 401)
+ADMIN_BAD_FORM = (303, 303, 303, 303, 303, 303, 404, 400, 401)
 # The form to log in has a token of its own, which nobody here presents.
 FOREIGN = (403,) * 9
 STATIC = (200,) * 9
@@ -69,7 +70,7 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "POST /login": FOREIGN,
     "POST /logout": DEED,
     "GET /": PAGE,
-    "GET /home/models": PAGE,
+    "GET /live/home": PAGE,
     "GET /keys": PAGE,
     "POST /keys": TOLD,
     "GET /keys/new": PAGE,
@@ -81,6 +82,37 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "GET /models/<path:name>": PAGE,
     "GET /live/models/<path:name>": PAGE,
     "POST /models/<path:name>": DEED,
+    "GET /admin": ADMIN_PAGE,
+    "GET /admin/now": ADMIN_PAGE,
+    "GET /admin/users": ADMIN_PAGE,
+    "GET /admin/users/one": NO_SUCH,
+    "GET /admin/users/new": ADMIN_PAGE,
+    "POST /admin/users/new": ADMIN_DEED,
+    "POST /admin/users/disable": ADMIN_PAGE,
+    "POST /admin/users/enable": ADMIN_DEED,
+    "POST /admin/users/groups": ADMIN_DEED,
+    "POST /admin/users/admin": ADMIN_PAGE,
+    "POST /admin/users/logout": ADMIN_DEED,
+    "POST /admin/users/password": ADMIN_DEED,
+    "GET /admin/keys": ADMIN_PAGE,
+    "GET /admin/keys/new": ADMIN_PAGE,
+    "POST /admin/keys/new": ADMIN_DEED,
+    "POST /admin/keys/revoke": ADMIN_BAD_FORM,
+    "GET /admin/limits": ADMIN_PAGE,
+    "GET /admin/limits/one": ADMIN_DEED,
+    "POST /admin/limits/set": ADMIN_DEED,
+    "POST /admin/limits/unset": ADMIN_PAGE,
+    "GET /admin/instances": ADMIN_PAGE,
+    "GET /admin/instances/table": ADMIN_PAGE,
+    "GET /admin/instances/one": NO_SUCH,
+    "GET /admin/instances/one/state": NO_SUCH,
+    "POST /admin/instances/log": NO_SUCH,
+    "POST /admin/orders": ADMIN_DEED,
+    "GET /admin/orphans": ADMIN_PAGE,
+    "GET /admin/warm": ADMIN_PAGE,
+    "GET /admin/audit": ADMIN_PAGE,
+    "GET /admin/use": ADMIN_PAGE,
+    "GET /admin/use/now": ADMIN_PAGE,
 }
 FILLED = {
     "<path:model>": "cold",

@@ -12,7 +12,7 @@ DEED = "/logout"
 
 
 def test_who_is_not_logged_in_is_sent_to_the_login_and_back_again(gateway: InProcess) -> None:
-    answer = Browser(gateway).get("/keys?page=2&q=a b")
+    answer = Browser(gateway).get("/keys?page=2&q=a%20b")
 
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/login?next=/keys%3Fpage%3D2%26q%3Da%2520b"
