@@ -1,4 +1,4 @@
-"""All who use the playground are known there by the one name `portal`: each still pays for oneself."""
+"""Who uses the playground is known by a key's name that all share: each still pays for oneself."""
 
 from datetime import UTC
 
