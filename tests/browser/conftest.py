@@ -37,8 +37,9 @@ def new_visitor(browser: Browser) -> Iterator[VisitorMaker]:
 class Portal:
     """A furnished gateway, which tests leave as they found it, and who is logged in there."""
 
-    def __init__(self, browser: Browser, gateway: Gateway) -> None:
+    def __init__(self, browser: Browser, gateway: Gateway, places: dict[str, str]) -> None:
         self.gateway = gateway
+        self.places = places
         self._browser = browser
         self._cookies: dict[str, StorageState] = {}
 
@@ -58,9 +59,9 @@ def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     gateway = Gateway(tmp_path_factory.mktemp("portal"), world.MODELS)
     try:
         gateway.start()
-        world.furnish(gateway)
+        places = world.furnish(gateway)
         world.wait_until_shown(gateway)
-        yield Portal(browser, gateway)
+        yield Portal(browser, gateway, places)
     finally:
         gateway.kill9()
         world.end_jobs(gateway)

@@ -101,7 +101,7 @@ class Visitor:
         self.page.get_by_label("User name").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()
-        self.page.get_by_role("button", name="Log out").wait_for()
+        self.page.get_by_role("button", name="Log out", exact=True).wait_for()
         return self.page
 
     def cookies(self) -> StorageState:

@@ -37,7 +37,7 @@ def test_a_page_that_needs_a_login_is_shown_after_it(visit):
     fill_in(page, USER, PASSWORD)
 
     expect(page).to_have_url(re.compile("/keys$"))
-    expect(page.get_by_role("heading", level=1)).to_have_text("Keys")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your API keys")
 
 
 def test_after_logging_out_the_way_back_shows_nothing(visit):

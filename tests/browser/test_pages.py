@@ -23,15 +23,23 @@ class Look:
 LOOKS = (
     Look("nobody, login", "/login", None),
     Look("nobody, no such page", "/nothing-here", None, 404),
+    Look("user, keys", "/keys"),
+    Look("user, keys expired", "/keys?show=expired"),
+    Look("user, keys revoked", "/keys?show=revoked"),
+    Look("user, keys none found", "/keys?q=nothing"),
+    Look("user, key new", "/keys/new"),
+    Look("user, key rotate", "/keys/{key}/rotate"),
+    Look("user, playground", "/playground"),
+    Look("admin, keys", "/keys", ADMIN),
     Look("user, no such page", "/nothing-here", USER, 404),
     Look("admin, no such page", "/nothing-here", ADMIN, 404),
 )
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=[look.name for look in LOOKS])
-def test_a_page_is_in_order(visit, look):
+def test_a_page_is_in_order(portal, visit, look):
     visitor = visit(look.who)
-    page = visitor.go(look.path, look.status)
+    page = visitor.go(look.path.format_map(portal.places), look.status)
 
     screenshots.take_all(page, look.name)
     wrong = {}

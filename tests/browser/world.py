@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from slurm.local import LocalCluster
 from tests.gateway_process import REPOSITORY, Gateway
@@ -71,8 +72,8 @@ def end_jobs(gateway: Gateway) -> None:
     cluster.close()
 
 
-def furnish(gateway: Gateway) -> None:
-    """People, their keys, and a month of usage."""
+def furnish(gateway: Gateway) -> dict[str, str]:
+    """People, their keys, and a month of usage; returns what stands in the paths of pages."""
     add_user(gateway, ADMIN, "--admin", "--groups", "physics,staff")
     add_user(gateway, USER, "--groups", "chemistry")
     settings = Settings.from_env(gateway.env)
@@ -83,6 +84,8 @@ def furnish(gateway: Gateway) -> None:
         UsageStore(database).add("tests", Batch(1, tuple(_usage(ids, now))), now)
     finally:
         database.close()
+    return {"key": ids[0], "model": quote(READY), "broken": BROKEN, "starting": STARTING,
+            "cold": quote(COLD)}  # fmt: skip
 
 
 def _keys(store: KeyStore, now: datetime) -> list[str]:
