@@ -60,12 +60,17 @@ def install(blueprint: Blueprint, parts: Parts) -> None:
             return
         if request.path != LOGIN or request.method in _SAFE:
             g.viewer = _find(parts)
-        if f"{request.path}/".startswith(ADMIN):
-            admin()
-        if request.method not in _SAFE and request.blueprint == PORTAL:
-            _check_form(parts)
+        if request.blueprint == PORTAL:
+            _check(parts)
 
     blueprint.register_error_handler(NotLoggedIn, _ask_to_log_in)
+
+
+def _check(parts: Parts) -> None:
+    if f"{request.path}/".startswith(ADMIN):
+        admin()
+    if request.method not in _SAFE:
+        _check_form(parts)
 
 
 def new_form_token() -> str:
