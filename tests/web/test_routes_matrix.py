@@ -12,13 +12,15 @@ import pytest
 from tests.web.fleet.worlds import ID
 from tests.web.in_process import ROLES, InProcess, error_of, in_process
 from web.fleet.states import InstanceState
-from web.openai_proxy.table import RESPONSE_METHODS, ROUTES, Body
+from web.openai_proxy.table import PLAYGROUND, RESPONSE_METHODS, ROUTES, Body
 
 # ROLES: nobody, bad key, key, admin's key, disabled owner's key, worker token,
 #        session, admin's session, disabled user's session
 ANYBODY = (200,) * 9
 WITH_KEY = (401, 401, 200, 200, 401, 401, 401, 401, 401)
 ENGINE = (401, 401, 503, 503, 401, 401, 401, 401, 401)
+# By session: a key does not open this door.
+TALK = (401, 401, 401, 401, 401, 401, 503, 503, 401)
 KEPT = (401, 401, 404, 404, 401, 401, 401, 401, 401)
 # No fleet process runs here, so nothing is ready; who asks makes no difference.
 READINESS = (503,) * 9
@@ -65,6 +67,9 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "POST /v1/detokenize": ENGINE,
     "GET /v1/responses/<id>": KEPT,
     "POST /v1/responses/<id>/cancel": KEPT,
+    "POST /playground/v1/chat/completions": TALK,
+    "GET /playground": PAGE,
+    "GET /playground/progress": NO_SUCH,
     "GET /static/<path:filename>": STATIC,
     "GET /login": (200, 200, 200, 200, 200, 200, 303, 303, 200),
     "POST /login": FOREIGN,
@@ -121,7 +126,10 @@ FILLED = {
     "<path:filename>": "portal.css",
     "<key_id>": "nosuchid",
 }
+BY_ENGINES = {**ROUTES, **PLAYGROUND}
 CLAIM = {"instance_id": ID, "slurm_job_id": "7", "sequence": 0, "event": "claim"}
+# Where no key is asked for, so that none is refused.
+OTHER_DOORS = ("/worker_callback", "/playground/v1/chat/completions")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 
 
@@ -139,7 +147,7 @@ def routes(gateway: InProcess) -> set[str]:
         for rule in gateway.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    engines = {f"{route.method} {path}" for path, route in ROUTES.items()}
+    engines = {f"{route.method} {path}" for path, route in BY_ENGINES.items()}
     kept = {f"{method} /v1/responses/<id>{end}" for end, method in RESPONSE_METHODS.items()}
     return rules | engines | kept
 
@@ -154,7 +162,7 @@ def sent(path: str) -> dict[str, object]:
     """The body that a route asks for."""
     if path == "/worker_callback":
         return {"body": CLAIM}
-    route = ROUTES.get(path)
+    route = BY_ENGINES.get(path)
     if route is None:
         return {}
     if route.body is Body.FORM:
@@ -205,7 +213,7 @@ def test_a_refusal_is_told_alike_on_every_route(gateway: InProcess) -> None:
     for named, row in MATRIX.items():
         method, _, path = named.partition(" ")
         for role in ("bad key", "disabled owner's key", "worker token"):
-            if row[ROLES.index(role)] == 401 and path != "/worker_callback":
+            if row[ROLES.index(role)] == 401 and path not in ("/worker_callback", *PLAYGROUND):
                 answer = gateway.ask_with(presented[role], method, address(path), **sent(path))
                 error = answer.get_json().get("error")
                 told.add((error.get("message"), error.get("type")))
