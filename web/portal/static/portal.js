@@ -155,14 +155,31 @@ function sendAtOnce(event) {
   if (form?.matches("[data-at-once]")) form.requestSubmit();
 }
 
+/** What is wider than its place can be scrolled with the keyboard; the rest is no stop of Tab. */
+export function scrollable(root) {
+  for (const place of root.querySelectorAll(".table, .chart-scroll")) {
+    const scrolls = place.scrollWidth > place.clientWidth || place.scrollHeight > place.clientHeight;
+    if (!scrolls) {
+      place.removeAttribute("tabindex");
+      continue;
+    }
+    place.tabIndex = 0;
+    place.setAttribute("role", "region");
+    place.setAttribute("aria-label", place.querySelector("caption")?.textContent.trim() || "Table");
+  }
+}
+
 function improve(root) {
   localTimes(root);
   copyButtons(root);
+  scrollable(root);
   for (const button of root.querySelectorAll("[data-at-once] button.apply")) button.hidden = true;
 }
 
 document.documentElement.classList.add("js");
 document.addEventListener("submit", askFirst);
 document.addEventListener("change", sendAtOnce);
+addEventListener("resize", () => scrollable(document));
+document.addEventListener("toggle", (event) => scrollable(event.target), true);
 improve(document);
 liveParts(document);
