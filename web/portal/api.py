@@ -1,5 +1,6 @@
-"""The portal's routes as the OpenAPI document describes them: a line for each. Only data."""
+"""The portal's routes as the OpenAPI document describes them. Only data."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,10 +17,12 @@ from web.openai_proxy.envelope import from_status
 from web.openai_proxy.refusals import DATABASE_AWAY, ENGINE_ERRORS, KEY_REFUSED, OUR_FAULT
 from web.openai_proxy.table import PLAYGROUND
 from web.openapi.errors import HTML
-from web.openapi.operations import Answer, Body, Errors, Json, Operation, Tells, Who
+from web.openapi.operations import Answer, Body, Errors, Json, Operation, Parameter, Tells, Who
+from web.portal.sitemap import DEEDS, FILES, OPEN, PAGES, PARTS
 
 FORM = "application/x-www-form-urlencoded"
 _PAGE: Json = {"type": "string", "description": "A page."}
+_NAMED = Parameter("Which one.", place="path")
 _FORM: Json = {"type": "object", "description": "The form's fields, as the page has them."}
 
 LOGGED_OUT = Errors(
@@ -60,20 +63,6 @@ LOGIN_ERRORS = (
 )
 _SHOWN = (LOGGED_OUT, NO_SUCH_PAGE, OUR_FAULT, DATABASE_AWAY)
 _DONE = (FORM_REFUSED, LOGGED_OUT, FOREIGN_FORM, NO_SUCH_PAGE, OUR_FAULT, DATABASE_AWAY)
-
-# What each page is for. `<…>` in a path stands for a name.
-PAGES = {
-    "/": "What this is, its address, the models at a glance, the state of your keys",
-}
-# What pages ask for again and again, to show what is true by now.
-PARTS: dict[str, str] = {}
-# What the pages' forms do; afterwards the browser is sent to a page that shows it.
-DEEDS = {
-    "/logout": "Log out",
-}
-# What is given to keep.
-FILES: dict[str, tuple[str, str]] = {}
-OPEN = ("/", "/docs")
 
 
 def operations() -> tuple[Operation, ...]:
@@ -126,13 +115,15 @@ def _login() -> Iterator[Operation]:
 def _pages() -> Iterator[Operation]:
     for path, summary in PAGES.items():
         who = Who.ANYBODY if path in OPEN else Who.BROWSER
-        yield _operation(path, summary, "A page.", who, (Answer({HTML: _PAGE}),), _SHOWN)
+        answers = (Answer({HTML: _PAGE}), _onwards("To the login, or to where it stands now."))
+        yield _operation(path, summary, "A page.", who, answers, _SHOWN)
 
 
 def _parts() -> Iterator[Operation]:
     for path, summary in PARTS.items():
         answers = (
             Answer({HTML: _PAGE}, "The part.", ("ETag",)),
+            _onwards("To the login."),
             Answer({}, "Nothing has changed.", ("ETag",), status=304),
         )
         yield _operation(path, summary, "Part of a page.", Who.BROWSER, answers, _SHOWN)
@@ -148,8 +139,18 @@ def _deeds() -> Iterator[Operation]:
 
 def _files() -> Iterator[Operation]:
     for path, (summary, kind) in FILES.items():
-        answers = (Answer({kind: {"type": "string"}}),)
+        answers = (Answer({kind: {"type": "string"}}), _onwards("To the login."))
         yield _operation(path, summary, "A file.", Who.BROWSER, answers, _SHOWN)
+    static = (
+        Answer({"*/*": {"type": "string"}}, "The file.", ("ETag",)),
+        Answer({}, "Nothing has changed.", ("ETag",), status=304),
+    )
+    name = Parameter("A file's name.", example="portal.css", place="path")
+    looks = "Scripts, styles and pictures of the pages"
+    described = _operation(
+        "/static/{filename}", looks, "A file.", Who.ANYBODY, static, (NO_SUCH_PAGE, OUR_FAULT)
+    )
+    yield replace(described, parameters={"filename": name})
 
 
 def _operation(
@@ -166,11 +167,13 @@ def _operation(
         description=description,
         tag="portal",
         who=who,
+        parameters=dict.fromkeys(re.findall(r"{(\w+)}", path), _NAMED),
         answers=answers,
         errors=errors,
         tells=Tells.PAGE,
     )
 
 
-def _onwards() -> Answer:
-    return Answer({}, "The browser is sent on.", ("Location",), status=303)
+def _onwards(where: str = "") -> Answer:
+    words = f"The browser is sent on. {where}".strip()
+    return Answer({}, words, ("Location",), status=303)

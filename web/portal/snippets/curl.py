@@ -10,6 +10,7 @@ curl «url» \\
   --no-buffer --retry «retries» \\
   -H "Authorization: Bearer $«key»" \\
   -H "Content-Type: application/json" \\
+  -H "Prefer: wait=«wait»" \\
   -d «body»
 """
 
@@ -25,6 +26,7 @@ def render(aim: Aim) -> Snippet:
         url=quoting.shell(f"{aim.base_url}/chat/completions"),
         retries=RETRIES,
         key=KEY_VARIABLE,
+        wait=aim.max_wait_s,
         body=quoting.shell(json.dumps(body, indent=2)),
     )
     return Snippet(
@@ -32,8 +34,8 @@ def render(aim: Aim) -> Snippet:
         (),
         run,
         (
-            "While the model starts, each answer says how far it is, and `--retry` asks again "
-            "when it is told to.",
+            "With `Prefer: wait` the gateway holds your request while the model starts. Without "
+            "it the answer is 503 and says how far the model is.",
             'Without `"stream": true` the answer comes in one piece.',
         ),
     )
