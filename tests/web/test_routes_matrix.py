@@ -49,6 +49,7 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "GET /v1/models/<path:model>": WITH_KEY,
     "GET /api/usage": WITH_KEY,
     "GET /openapi.json": ANYBODY,
+    "GET /docs": ANYBODY,
     "POST /worker_callback": WORKERS,
     "POST /v1/chat/completions": ENGINE,
     "POST /v1/chat/completion": ENGINE,

@@ -22,6 +22,7 @@ from web.openapi.operations import (
     Tells,
 )
 
+EVERYWHERE = "x-kscope-everywhere"
 SchemaOf = Mapping[type, Json]
 
 
@@ -49,6 +50,8 @@ def document(
         "info": info,
         "tags": [{"name": name, "description": text} for name, text in tags.items()],
         "paths": paths,
+        # OpenAPI has no place for what is told before anybody asks which route it is.
+        EVERYWHERE: _named_errors(everywhere, Tells.OPENAI),
         "components": {
             "schemas": schemas,
             "responses": dict(_responses(operations, everywhere, schema_of)),
@@ -90,16 +93,20 @@ def _operation(operation: Operation, schema_of: SchemaOf) -> Json:
     if operation.body is not None:
         told["requestBody"] = _body(operation.body, schema_of)
     responses = {str(each.status): _answer(each, schema_of) for each in operation.answers}
-    for errors in operation.errors:
-        if str(errors.status) in responses:
-            raise ValueError(f"{operation.path}: {errors.status} is described twice")
-        name = component_name(errors, operation.tells)
-        responses[str(errors.status)] = {"$ref": f"#/components/responses/{name}"}
-    told["responses"] = responses
+    told["responses"] = {**responses, **_named_errors(operation.errors, operation.tells)}
+    if len(told["responses"]) < len(operation.answers) + len(operation.errors):
+        raise ValueError(f"{operation.method} {operation.path} describes a status twice")
     told["security"] = [{name: [] for name in all_of} for all_of in operation.who.value]
     if operation.reference:
         told["externalDocs"] = {"url": operation.reference}
     return told
+
+
+def _named_errors(described: Sequence[Errors], tells: Tells) -> Json:
+    return {
+        str(each.status): {"$ref": f"#/components/responses/{component_name(each, tells)}"}
+        for each in described
+    }
 
 
 def _identifier(operation: Operation) -> str:

@@ -24,7 +24,7 @@ ORDINARY = {
     "Cache-Control", "Content-Length", "Content-Type", "Set-Cookie", "Vary",
     "Content-Security-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy",
     "Permissions-Policy", "Referrer-Policy", "X-Content-Type-Options", "X-Frame-Options",
-    "Content-Disposition", "Last-Modified", "Date",
+    "Accept-Ranges", "Content-Disposition", "Last-Modified", "Date",
 }  # fmt: skip
 # Of the tree of errors, those that are only there to be derived from.
 NOBODYS_OWN = {"NotRoutable"}
