@@ -91,7 +91,7 @@ def furnish(gateway: Gateway) -> dict[str, str]:
 def _keys(store: KeyStore, now: datetime) -> list[str]:
     made = [
         ("thesis notebook", 60, now - timedelta(days=3)),
-        ("expires soon", 5, now - timedelta(days=3)),
+        ("expires soon", 60, now - timedelta(days=55)),
         ("expired", 7, now - timedelta(days=30)),
         *((name, 90, now) for name in HOSTILE),
     ]
