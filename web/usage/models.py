@@ -30,7 +30,22 @@ class UtcHour(TypeDecorator[datetime]):
         return None if value is None else datetime.fromtimestamp(value * HOUR_S, UTC)
 
 
-class UsageRow(Base):
+class Counted:
+    """What every row counts; the names are those of `web.usage.lines.Line`."""
+
+    requests: Mapped[int] = mapped_column(BigInteger, default=0)
+    # Those that an engine or the gateway failed; and those that their client left.
+    errors: Mapped[int] = mapped_column(BigInteger, default=0)
+    aborted: Mapped[int] = mapped_column(BigInteger, default=0)
+    prompt_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    completion_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    # Of the tokens above, those of aborted requests, which no engine told: estimates.
+    estimated_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    duration_s: Mapped[float] = mapped_column(Float, default=0.0)
+
+
+class UsageRow(Counted, Base):
     """What one user did by one key with one model in one hour. Rows are never deleted.
 
     A key is one user's, but for the name that stands for the playground, which all users share.
@@ -47,16 +62,6 @@ class UsageRow(Base):
     key_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     model: Mapped[str] = mapped_column(String(255), primary_key=True)
     user: Mapped[str] = mapped_column("user_name", String(255), primary_key=True)
-    requests: Mapped[int] = mapped_column(BigInteger, default=0)
-    # Those that an engine or the gateway failed; and those that their client left.
-    errors: Mapped[int] = mapped_column(BigInteger, default=0)
-    aborted: Mapped[int] = mapped_column(BigInteger, default=0)
-    prompt_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
-    cached_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
-    completion_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
-    # Of the tokens above, those of aborted requests, which no engine told: estimates.
-    estimated_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
-    duration_s: Mapped[float] = mapped_column(Float, default=0.0)
 
 
 class UsageWriterRow(Base):
@@ -67,3 +72,34 @@ class UsageWriterRow(Base):
     writer: Mapped[str] = mapped_column(String(64), primary_key=True)
     batch: Mapped[int] = mapped_column(BigInteger)
     written_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class UserModelSumRow(Counted, Base):
+    """The sums of the hours by user, day or month, and model (see `web.usage.spans`)."""
+
+    __tablename__ = "usage_by_user_model"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    user: Mapped[str] = mapped_column("user_name", String(255), primary_key=True)
+    period: Mapped[int] = mapped_column(Integer, primary_key=True)
+    model: Mapped[str] = mapped_column(String(255), primary_key=True)
+
+
+class ModelSumRow(Counted, Base):
+    """The same, of all users together."""
+
+    __tablename__ = "usage_by_model"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    period: Mapped[int] = mapped_column(Integer, primary_key=True)
+    model: Mapped[str] = mapped_column(String(255), primary_key=True)
+
+
+class UserSumRow(Counted, Base):
+    """The same, of all models together."""
+
+    __tablename__ = "usage_by_user"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    period: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user: Mapped[str] = mapped_column("user_name", String(255), primary_key=True)

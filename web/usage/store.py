@@ -1,17 +1,18 @@
 """Usage in the database: added to in batches, summed by whatever is asked for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, delete, func, literal_column, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Row, delete, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from web.database import Database
 from web.usage.lines import COUNTS, Batch, Line, LineKey, Question, Sums
 from web.usage.models import UsageRow, UsageWriterRow
 from web.usage.periods import HOUR, TIMES, By, Period, label, periods
+from web.usage.sums_store import add_up
+from web.usage.writing_store import increment, insert_into, is_sqlite
 
 # A writer lives for weeks at most, and repeats a batch in doubt for minutes.
 WRITER_KEPT_FOR = timedelta(days=90)
@@ -36,7 +37,8 @@ class UsageStore:
                 old = UsageWriterRow.written_at < now - WRITER_KEPT_FOR
                 session.execute(delete(UsageWriterRow).where(old))
             if _is_new(session, writer, batch.number, now):
-                _increment(session, batch.lines)
+                increment(session, UsageRow.__table__, [_values(*each) for each in batch.lines])
+                add_up(session, batch.lines)
 
     def sums(
         self, by: Sequence[By], question: Question, zone: tzinfo, most_rows: int | None = None
@@ -55,7 +57,7 @@ class UsageStore:
 
 def _is_new(session: Session, writer: str, number: int, now: datetime) -> bool:
     """One statement: it waits for a commit of the same batch that the server has not finished."""
-    insert = _insert(session, UsageWriterRow.__table__)
+    insert = insert_into(session, UsageWriterRow.__table__)
     statement = insert.values(writer=writer, batch=number, written_at=now)
     statement = statement.on_conflict_do_update(
         index_elements=["writer"],
@@ -63,25 +65,6 @@ def _is_new(session: Session, writer: str, number: int, now: datetime) -> bool:
         where=UsageWriterRow.batch < number,
     )
     return session.execute(statement.returning(UsageWriterRow.batch)).first() is not None
-
-
-def _increment(session: Session, lines: Iterable[tuple[LineKey, Line]]) -> None:
-    table = UsageRow.__table__
-    insert = _insert(session, table)
-    statement = insert.on_conflict_do_update(
-        index_elements=["hour", "key_id", "model", "user_name"],
-        set_={name: table.c[name] + insert.excluded[name] for name in COUNTS},
-    )
-    session.connection().execute(statement, [_values(key, line) for key, line in lines])
-
-
-def _insert(session: Session, table: Any) -> "sqlite.Insert | postgresql.Insert":
-    assert isinstance(table, Table)  # noqa: S101 - for the type checker: both are plain tables
-    return sqlite.insert(table) if _is_sqlite(session) else postgresql.insert(table)
-
-
-def _is_sqlite(session: Session) -> bool:
-    return session.get_bind().dialect.name == "sqlite"
 
 
 def _values(key: LineKey, line: Line) -> dict[str, object]:
@@ -142,7 +125,7 @@ def _grouped(
     hour = [UsageRow.hour] if By.HOUR in by else []
     # With its plus, SQLite does not group by walking the index of users: that would fetch a million
     # rows one by one, for seconds, where reading them in their order takes half of one.
-    plus = "+" if _is_sqlite(session) else ""
+    plus = "+" if is_sqlite(session) else ""
     names: list[ColumnElement[str]] = [
         literal_column(plus + _COLUMNS[each]) for each in by if each not in TIMES
     ]

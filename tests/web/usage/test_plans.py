@@ -70,7 +70,7 @@ def test_postgresql_has_what_it_needs_to_do_the_same(database):
             text("SELECT indexdef FROM pg_indexes WHERE tablename = 'usage_hours'")
         )
         indexes = " ".join(found.scalars())
-    assert "(hour, key_id, model)" in indexes
+    assert "(hour, key_id, model, user_name)" in indexes
     assert "(user_name, hour)" in indexes
 
 
