@@ -1,0 +1,64 @@
+"""One model's instances and load, on both kinds of database."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.web.fleet.worlds import NOW, ago, instance
+from web.fleet.evidence import LoadSample
+from web.fleet.sight_store import SightStore
+from web.fleet.states import InstanceState, Load
+from web.fleet.store import FleetStore
+from web.lock.store import FleetLock
+
+S = InstanceState
+
+
+@pytest.fixture
+def store(database):
+    lock = FleetLock(database, "host:1", life_s=5)
+    assert lock.acquire(NOW)
+    return FleetStore(database, lock)
+
+
+def test_a_models_live_instances_are_its_own_oldest_first(database, store):
+    store.intend(instance(S.READY, id="young", created_at=ago(10)))
+    store.intend(instance(S.PENDING, id="old", created_at=ago(20)))
+    store.intend(instance(S.FAILED, id="over", ended_at=ago(5)))
+    store.intend(instance(S.READY, id="other", model="n"))
+    assert [i.id for i in SightStore(database).live_of("m")] == ["old", "young"]
+
+
+def test_requests_are_added_up_over_what_serves(database, store):
+    store.intend(instance(S.READY, id="a", load=Load(2, 1)))
+    store.intend(instance(S.DRAINING, id="b", load=Load(3)))
+    store.intend(instance(S.STARTING, id="c", load=Load(9)))
+    store.intend(instance(S.READY, id="d", model="n"))
+    assert SightStore(database).requests_now() == {"m": (5, 1), "n": (0, 0)}
+
+
+def test_the_load_of_a_model_is_that_of_its_instances_since_then(database, store):
+    store.intend(instance(S.READY, id="mine"))
+    store.intend(instance(S.READY, id="other", model="n"))
+    for id_, seconds, running in (("mine", 4000, 9), ("mine", 60, 2), ("other", 60, 7)):
+        at = NOW - timedelta(seconds=seconds)
+        store.receive(id_, lambda i, at=at, n=running: _beat(i, at, n), 10)
+    found = SightStore(database).load_of("m", NOW - timedelta(hours=1))
+    assert found == (LoadSample("mine", ago(60), 2, 1, 0.5),)
+
+
+def test_an_instance_that_ended_within_the_time_still_counts(database, store):
+    store.intend(instance(S.READY, id="mine"))
+    store.receive("mine", lambda i: _beat(i, ago(60), 2), 10)
+    store.receive("mine", lambda i: _over(i, 30), 10)
+    assert len(SightStore(database).load_of("m", ago(3600))) == 1
+    assert SightStore(database).load_of("m", ago(20)) == ()
+
+
+def _beat(found, at, running):
+    return replace(found, heartbeat_at=at, load=Load(running, 1, 0.5))
+
+
+def _over(found, seconds):
+    return replace(found, state=S.FAILED, ended_at=ago(seconds))
