@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
 from tests.web.in_process import InProcess
@@ -10,6 +11,8 @@ from web.identity.browser import SESSION_COOKIE
 from web.identity.sessions import csrf_of
 
 PASSWORD = "correct horse battery"
+# Cheap: how strong it is kept is the business of other tests.
+PASSWORD_HASH = generate_password_hash(PASSWORD, "scrypt:1024:8:1")
 # What a browser says of a link or a form on a page of ours.
 OF_OURS = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 _CSRF = re.compile(r'name="csrf" value="([^"]*)"')
@@ -34,11 +37,11 @@ class Browser:
         return self.client.get(path, headers=_sent(headers), buffered=True)
 
     def post(
-        self, path: str, fields: Fields = {}, *, csrf: str | None = None, **headers: str
+        self, path: str, fields: Fields | None = None, *, csrf: str | None = None, **headers: str
     ) -> TestResponse:
         """`csrf`: another than that of the session's pages."""
         carried = csrf_of(self.session) if csrf is None else csrf
-        data = {"csrf": carried, **fields}
+        data = {"csrf": carried, **(fields or {})}
         return self.client.post(path, data=data, headers=_sent(headers), buffered=True)
 
     def log_in(
