@@ -60,8 +60,7 @@ def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     try:
         gateway.start()
         places = world.furnish(gateway)
-        world.wait_until_shown(gateway)
-        yield Portal(browser, gateway, places)
+        yield Portal(browser, gateway, places | world.wait_until_shown(gateway))
     finally:
         gateway.kill9()
         world.end_jobs(gateway)

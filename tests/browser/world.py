@@ -12,6 +12,7 @@ from tests.waiting import wait_until
 from web.clock import utc_now
 from web.config import Settings
 from web.database import Database
+from web.fleet.store import InstanceStore
 from web.identity.store import KeyStore
 from web.secrets import Secrets
 from web.usage.lines import Batch, Line, LineKey
@@ -76,6 +77,7 @@ def furnish(gateway: Gateway) -> dict[str, str]:
     """People, their keys, and a month of usage; returns what stands in the paths of pages."""
     add_user(gateway, ADMIN, "--admin", "--groups", "physics,staff")
     add_user(gateway, USER, "--groups", "chemistry")
+    gateway.cli("limits", "set", "--user", USER, "--requests-per-minute", "600")
     settings = Settings.from_env(gateway.env)
     database = Database(settings.database_url)
     try:
@@ -84,8 +86,14 @@ def furnish(gateway: Gateway) -> dict[str, str]:
         UsageStore(database).add("tests", Batch(1, tuple(_usage(ids, now))), now)
     finally:
         database.close()
-    return {"key": ids[0], "model": quote(READY), "broken": BROKEN, "starting": STARTING,
-            "cold": quote(COLD)}  # fmt: skip
+    return {
+        "key": ids[0],
+        "user": USER,
+        "ready": quote(READY),
+        "starting": quote(STARTING),
+        "broken": quote(BROKEN),
+        "cold": quote(COLD),
+    }
 
 
 def _keys(store: KeyStore, now: datetime) -> list[str]:
@@ -116,8 +124,8 @@ def _usage(key_ids: list[str], now: datetime) -> list[tuple[LineKey, Line]]:
     return lines
 
 
-def wait_until_shown(gateway: Gateway) -> None:
-    """Until one model is ready, one starts and one is known to be broken."""
+def wait_until_shown(gateway: Gateway) -> dict[str, str]:
+    """Until one model is ready, one starts and one is known to be broken; the ready instance."""
 
     def state(name: str) -> object:
         return gateway.model(name).get("state")
@@ -125,3 +133,9 @@ def wait_until_shown(gateway: Gateway) -> None:
     wait_until(lambda: state(READY) == "ready", 60, f"{READY} is ready")
     wait_until(lambda: state(STARTING) == "starting", 60, f"{STARTING} starts")
     wait_until(lambda: state(BROKEN) == "failing", 60, f"{BROKEN} is known to be broken")
+    database = Database(Settings.from_env(gateway.env).database_url)
+    try:
+        (instance,) = [each for each in InstanceStore(database).live() if each.model == READY]
+    finally:
+        database.close()
+    return {"instance": instance.id}
