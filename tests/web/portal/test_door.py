@@ -3,6 +3,9 @@
 The models are cold: 503 means past the door.
 """
 
+import threading
+
+import gevent
 import pytest
 from werkzeug.test import TestResponse
 
@@ -158,3 +161,21 @@ def test_a_session_that_talks_is_kept_alive_by_it(gateway: InProcess, monkeypatc
 
     assert talk(browser).status_code == 401
     assert found == [True]
+
+
+def test_streams_go_on_while_a_session_is_looked_up(gateway: InProcess, monkeypatch) -> None:
+    """One thread serves all streams; a database that is slow holds it up as long as it takes."""
+    went_on = threading.Event()
+    told = []
+
+    def find(self: object, token: str, *, keeps_alive: bool = True) -> None:
+        told.append(went_on.wait(5))
+
+    browser = Browser(gateway, "bob")
+    monkeypatch.setattr("web.identity.sessions.Sessions.find", find)
+    asking = gevent.spawn(talk, browser)
+    streaming = gevent.spawn(went_on.set)
+    gevent.joinall([asking, streaming], timeout=10, raise_error=True)
+
+    assert told == [True]
+    assert asking.value.status_code == 401
