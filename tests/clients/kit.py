@@ -20,13 +20,13 @@ PACKAGES = [HERE / "package.json", HERE / "package-lock.json"]
 INSTALL_TIMEOUT_S = 600
 
 
-def node_modules() -> Path:
-    """The folder of the installed npm packages."""
+def node_modules(name: str = "node-clients", sources: list[Path] = PACKAGES) -> Path:
+    """The folder of the installed npm packages; `sources`: package.json and its lock."""
     npm = need("npm", "npm")
     need("node", "nodejs")
 
     def install(folder: Path) -> None:
-        for source in PACKAGES:
+        for source in sources:
             shutil.copy(source, folder)
         # Its cache too stays out of the home folder.
         cache = folder / "npm-cache"
@@ -34,19 +34,24 @@ def node_modules() -> Path:
         _install([str(npm), "ci", "--ignore-scripts", *quiet, "--cache", str(cache)], folder)
         shutil.rmtree(cache, ignore_errors=True)
 
-    return made_once("node-clients", PACKAGES, install) / "node_modules"
+    return made_once(name, sources, install) / "node_modules"
 
 
 def langchain_python() -> Path:
     """The interpreter of LangChain's virtual environment."""
+    return python_with("langchain", REQUIREMENTS)
+
+
+def python_with(name: str, requirements: Path) -> Path:
+    """The interpreter of a virtual environment with all that the file lists, and nothing else."""
 
     def install(folder: Path) -> None:
         _install([sys.executable, "-m", "venv", str(folder / "venv")], folder)
         pip = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", "--no-input"]
         pip += ["--disable-pip-version-check", "--no-cache-dir", "--no-deps"]
-        _install([*pip, "-r", str(REQUIREMENTS)], folder)
+        _install([*pip, "-r", str(requirements)], folder)
 
-    return made_once("langchain", [REQUIREMENTS], install) / "venv/bin/python"
+    return made_once(name, [requirements], install) / "venv/bin/python"
 
 
 def _install(argv: Sequence[str], folder: Path) -> None:

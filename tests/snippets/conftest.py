@@ -1,0 +1,38 @@
+"""One gateway for all snippets, with a cold model for each: every one starts its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.embedded.conftest import ENTRY, end_jobs
+from tests.gateway_process import Gateway
+from tests.snippets.kit import LENGTH, model_of
+from web.portal.snippets.clients import CLIENTS
+
+COLD = {"startup-seconds": 2, "max-model-len": LENGTH}
+SLUGS = [*(each.slug for each in CLIENTS), "curl-impatient"]
+MORE = {
+    "continue": {"enable-auto-tool-choice": True, "tool-call-parser": "hermes"},
+    "embeddings": {"runner": "pooling"},
+}
+
+
+@pytest.fixture(scope="package")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    entries = [
+        {
+            **ENTRY,
+            "name": model_of(slug),
+            "aliases": [],
+            "engine_args": {**COLD, **MORE.get(slug, {})},
+        }
+        for slug in SLUGS
+    ]
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), entries)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.kill9()
+        end_jobs(gateway)
+        print(gateway.log_tail())
