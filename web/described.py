@@ -24,9 +24,8 @@ TAGS = {
     "usage": "What was used.",
     "gateway": "Of the gateway itself.",
     "workers": "Between the gateway and its own jobs.",
-    "portal": "Pages for people with a browser. Programs have no business there but for the "
-    "playground's chat. Every page works without JavaScript; every page forbids inline "
-    "scripts, foreign frames and foreign forms.",
+    "portal": "Pages for people with a browser, and what those pages ask for. Programs have the "
+    "routes above. Each page forbids inline scripts, foreign frames and foreign forms.",
 }
 SCHEMES: dict[str, Json] = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key: `sk-ks-…`."},

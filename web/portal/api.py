@@ -40,8 +40,8 @@ FORM_REFUSED = Errors(
         )
     },
 )
-NO_SUCH_PAGE = Errors(
-    "NoSuchPage",
+NO_SUCH_THING = Errors(
+    "NoSuchThing",
     {
         "There is no such thing, it is somebody else's, or the page is for administrators": (
             from_status(404, "Not Found")
@@ -61,8 +61,8 @@ LOGIN_ERRORS = (
     OUR_FAULT,
     Errors("LoginUnavailable", {"The directory does not answer": LoginUnavailable()}),
 )
-_SHOWN = (LOGGED_OUT, NO_SUCH_PAGE, OUR_FAULT, DATABASE_AWAY)
-_DONE = (FORM_REFUSED, LOGGED_OUT, FOREIGN_FORM, NO_SUCH_PAGE, OUR_FAULT, DATABASE_AWAY)
+_SHOWN = (LOGGED_OUT, NO_SUCH_THING, OUR_FAULT, DATABASE_AWAY)
+_DONE = (FORM_REFUSED, LOGGED_OUT, FOREIGN_FORM, NO_SUCH_THING, OUR_FAULT, DATABASE_AWAY)
 
 
 def operations() -> tuple[Operation, ...]:
@@ -148,7 +148,7 @@ def _files() -> Iterator[Operation]:
     name = Parameter("A file's name.", example="portal.css", place="path")
     looks = "Scripts, styles and pictures of the pages"
     described = _operation(
-        "/static/{filename}", looks, "A file.", Who.ANYBODY, static, (NO_SUCH_PAGE, OUR_FAULT)
+        "/static/{filename}", looks, "A file.", Who.ANYBODY, static, (NO_SUCH_THING, OUR_FAULT)
     )
     yield replace(described, parameters={"filename": name})
 

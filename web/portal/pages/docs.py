@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from web.described import described
+from web.openai_proxy.refusals import MODEL
 from web.portal.page import page
 from web.portal.parts import Parts
 from web.portal.shown.docs import read
@@ -13,4 +14,4 @@ def add(blueprint: Blueprint, parts: Parts) -> None:
 
     @blueprint.get("/docs")
     def docs() -> Response:
-        return page("docs/docs.html", title="API documentation", docs=shown)
+        return page("docs/docs.html", title="API documentation", docs=shown, model=MODEL)

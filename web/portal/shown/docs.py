@@ -1,15 +1,13 @@
 """The OpenAPI document as people read it: by what it is for, an entry for each route. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from markupsafe import Markup
 
-from web.openapi.document import EVERYWHERE
-from web.openapi.errors import JSON
 from web.openapi.operations import Json
-from web.portal.shown.asking import curl, pretty
+from web.portal.shown.asking import curl
+from web.portal.shown.docs_errors import Problem, named, problems_of
 from web.portal.shown.prose import inline, prose
 from web.portal.shown.schemas import Schema, schemas_of
 
@@ -31,28 +29,6 @@ WHO = {
     ("session",): "who is logged in",
     ("session", "csrf"): "who is logged in, from a page of this gateway",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One thing that an error can mean."""
-
-    when: Markup
-    kind: str
-    code: str
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """All that one status can mean on the routes that lead here. `is_general`: on any."""
-
-    anchor: str
-    status: int
-    phrase: str
-    cases: tuple[Case, ...]
-    headers: tuple[str, ...]
-    is_general: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +104,7 @@ def read(document: Json, base_url: str) -> Docs:
     return Docs(
         prose(document["info"]["description"]),
         tuple(_sections(document, base_url)),
-        tuple(sorted(_problems(document), key=lambda each: (each.status, each.anchor))),
+        problems_of(document),
         tuple(
             HeaderLine(name, inline(each["description"]), str(each["example"]))
             for name, each in components["headers"].items()
@@ -169,7 +145,7 @@ def _entry(document: Json, path: str, method: str, operation: Json, base_url: st
         body_schema=_schema_in(content),
         curl=curl(base_url + path, bool(schemes), example) if can_be_pasted else "",
         answers=tuple(_answers(operation)),
-        problems=tuple(_named(operation["responses"])),
+        problems=tuple(named(operation["responses"])),
         reference=operation.get("externalDocs", {}).get("url", ""),
     )
 
@@ -197,32 +173,3 @@ def _schema_in(content: Json) -> str:
     """The name of our own type, if it is one."""
     refs = (each["schema"].get("$ref", "") for each in content.values())
     return next(filter(None, refs), "").rpartition("/")[2]
-
-
-def _named(responses: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    for status, told in responses.items():
-        if "$ref" in told:
-            yield status, f"error-{told['$ref'].rpartition('/')[2]}"
-
-
-def _problems(document: Json) -> Iterator[Problem]:
-    general = {anchor: status for status, anchor in _named(document[EVERYWHERE])}
-    each_ones = [o["responses"] for methods in document["paths"].values() for o in methods.values()]
-    statuses = {anchor: int(s) for responses in each_ones for s, anchor in _named(responses)}
-    statuses |= {anchor: int(status) for anchor, status in general.items()}
-    for name, told in document["components"]["responses"].items():
-        anchor = f"error-{name}"
-        examples = told["content"][JSON]["examples"].values()
-        yield Problem(
-            anchor,
-            statuses[anchor],
-            HTTPStatus(statuses[anchor]).phrase,
-            tuple(_case(each["summary"], each["value"]) for each in examples),
-            tuple(told["headers"]),
-            anchor in general,
-        )
-
-
-def _case(when: str, value: Json) -> Case:
-    error = value["error"]
-    return Case(inline(when), error["type"], error["code"] or "", pretty(value))
