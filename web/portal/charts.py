@@ -53,6 +53,7 @@ def bars(
         *_grid(steps, say),
         *_stacks(labels, series, steps[-1], say),
         *_labels(labels, centred=True),
+        has_scale=True,
     )
     table = _table(labels, series, title, axis, say) if with_table else Markup()
     return plot.figure(title, picture, names, table)
@@ -79,6 +80,7 @@ def line(
         _curves(series, steps[-1]),
         *_hints(labels, series, say),
         *_labels(labels, centred=False),
+        has_scale=True,
     )
     table = _table(labels, series, title, axis, say) if with_table else Markup()
     return plot.figure(title, picture, [s.name for s in series], table)
@@ -98,7 +100,8 @@ def _grid(steps: Sequence[float], say: Say) -> list[Markup]:
         y = _y(value, steps[-1])
         line_ = {"class": "plot-grid", "x1": "0", "x2": "100%", "y1": y, "y2": y}
         parts.append(tag("line", line_))
-        parts.append(tag("text", {"class": "plot-text", "x": "0", "y": y - 4}, say(value)))
+        place = {"class": "plot-text", "x": "-8", "y": y + 4, "text-anchor": "end"}
+        parts.append(tag("text", place, say(value)))
     return parts
 
 

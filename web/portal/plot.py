@@ -92,10 +92,15 @@ def figure(title: str, svg: Markup, names: Sequence[str], table: Markup) -> Mark
     return tag("figure", {"class": "plot"}, caption, legend(names), svg, table)
 
 
-def drawing(title: str, about: str, height_px: int, *inside: str) -> Markup:
-    """The picture itself. To a screen reader it is one thing with a name and a description."""
+def drawing(
+    title: str, about: str, height_px: int, *inside: str, has_scale: bool = False
+) -> Markup:
+    """The picture itself. To a screen reader it is one thing with a name and a description.
+
+    `has_scale`: there is a scale on its left, beyond its edge, for which the page leaves room.
+    """
     attributes = {
-        "class": "plot-picture",
+        "class": "plot-picture plot-scaled" if has_scale else "plot-picture",
         "width": "100%",
         "height": height_px,
         "role": "img",

@@ -29,14 +29,17 @@ class Row:
 def timeline(
     rows: Sequence[Row],
     *,
+    kinds: Sequence[str],
     title: str,
     axis: str,
     about: str = "",
     say: Say = span,
     with_table: bool = True,
 ) -> Markup:
-    """A bar per row that lies down, its segments (seconds) one after the other."""
-    names = list(dict.fromkeys(s.name for row in rows for s in row.segments))
+    """A bar per row that lies down, its segments (seconds) one after the other.
+
+    `kinds` are the kinds that segments can have, in the order of the legend.
+    """
     steps = plot.time_ticks(max((_length(row) for row in rows), default=0))
     height = ROW_PX * len(rows)
     picture = plot.drawing(
@@ -44,11 +47,11 @@ def timeline(
         about,
         height + BOTTOM_PX,
         *_uprights(steps, height, say),
-        *(part for at, row in enumerate(rows) for part in _lying(row, at, names, steps[-1], say)),
+        *(part for at, row in enumerate(rows) for part in _lying(row, at, kinds, steps[-1], say)),
     )
-    told = [(r.label, [_seconds(r, name, say) for name in names]) for r in rows]
-    table = plot.data_table(title, axis, names, told) if with_table else Markup()
-    return plot.figure(title, picture, names, table)
+    told = [(r.label, [_seconds(r, name, say) for name in kinds]) for r in rows]
+    table = plot.data_table(title, axis, kinds, told) if with_table else Markup()
+    return plot.figure(title, picture, kinds, table)
 
 
 def _length(row: Row) -> float:
@@ -71,13 +74,13 @@ def _uprights(steps: Sequence[float], height: int, say: Say) -> list[Markup]:
     return parts
 
 
-def _lying(row: Row, at: int, names: list[str], most: float, say: Say) -> list[Markup]:
+def _lying(row: Row, at: int, kinds: Sequence[str], most: float, say: Say) -> list[Markup]:
     top = ROW_PX * at
     parts = [tag("text", {"class": "plot-label", "x": "0", "y": top + 16}, row.label)]
     left = 0.0
     for segment in row.segments:
         box = {
-            "class": f"plot-fill {plot.colour(names.index(segment.name))}",
+            "class": f"plot-fill {plot.colour(kinds.index(segment.name))}",
             "x": percent(left / most),
             "width": percent(segment.length / most),
             "y": top + 22,

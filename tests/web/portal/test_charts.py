@@ -42,7 +42,7 @@ def test_a_line_is_broken_where_nothing_is_known():
 
 def test_a_timeline_lays_the_segments_end_to_end():
     rows = [Row("first", (Segment("queued", 60), Segment("loading", 180)))]
-    figure = timeline(rows, title="Starts", axis="Start")
+    figure = timeline(rows, kinds=("queued", "loading"), title="Starts", axis="Start")
     queued, loading = (e for e in of_class(figure, "plot-fill") if e.get("x"))
     assert queued.get("x") == "0%"
     assert queued.get("width") == loading.get("x")
@@ -73,7 +73,7 @@ def test_nothing_that_somebody_named_becomes_markup(evil):
     drawn = [
         bars([evil], [Series(evil, (1,)), Series("b", (2,))], title=evil, axis=evil, about=evil),
         line([evil], [Series(evil, (1,))], title=evil, axis=evil),
-        timeline([Row(evil, (Segment(evil, 1),))], title=evil, axis=evil),
+        timeline([Row(evil, (Segment(evil, 1),))], kinds=[evil], title=evil, axis=evil),
     ]
     for figure in drawn:
         assert evil == "&" or "<script" not in figure
@@ -92,7 +92,7 @@ def test_a_picture_of_nothing_or_of_extremes_is_still_one(values):
     labels = [str(n) for n in range(len(values))]
     for draw in (bars, line):
         parsed(draw(labels, [Series("n", values)], title="T", axis="Day"))
-    parsed(timeline([], title="T", axis="Start"))
+    parsed(timeline([], kinds=["a"], title="T", axis="Start"))
 
 
 @pytest.mark.parametrize(

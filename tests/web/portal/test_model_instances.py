@@ -114,8 +114,8 @@ def past(n: int, **changes: object):
 def test_the_picture_of_starts_tells_each_ones_phases_newest_first():
     found = starts([past(2), past(1)], NOW)
     figure = phases_picture(found, NOW)
-    assert texts(figure, "td") == ["1 min", "2 min", "2 min", "2 min"]
-    assert texts(figure, "th")[3].startswith("2 h 46 min ago: ready after 3 min")
+    assert texts(figure, "td") == ["1 min", "2 min", "–", "2 min", "2 min", "–"]
+    assert texts(figure, "th")[4].startswith("2 h 46 min ago: ready after 3 min")
     assert "Loading took 2 min as a rule" in ET.fromstring(figure).find("svg").get("aria-label")
 
 

@@ -60,6 +60,7 @@ def phases_picture(found: Sequence[Start], now: datetime) -> Markup | None:
         return None
     return timeline(
         rows,
+        kinds=(QUEUED, LOADED, GAVE_UP),
         title="The last starts, from asking to ready",
         axis="Start",
         about=_in_short([s.loaded_s for s in found if s.was_ready], "Loading took"),
