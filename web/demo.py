@@ -1,4 +1,4 @@
-"""`kscope demo`: the gateway on this machine alone, with a key to try it with.
+"""`kscope demo`: the gateway on this machine alone, with a key and a login to try it with.
 
 Everything is the real thing but the GPU: SQLite, jobs as child processes, and the simulated engine
 unless models.yaml says otherwise.
@@ -20,12 +20,17 @@ from web.audit.scribe import scribe_of
 from web.catalog.file import CatalogFile
 from web.clock import utc_now
 from web.config import Settings
+from web.config_login import LoginKind
 from web.database import Database
+from web.identity.account_store import AccountStore
+from web.identity.passwords import hash_password, is_password
 from web.identity.store import KeyStore
 from web.secrets import Secrets
 from web.terminal import login_name
 
 KEY_FILE = "demo_api_key"
+LOGIN_FILE = "demo_password"
+PASSWORD_BYTES = 12
 USER = "demo"
 EXAMPLE = Path(__file__).parent.parent / "models.example.yaml"
 START_TIMEOUT_S = 60.0
@@ -75,6 +80,8 @@ def _introduce(settings: Settings) -> None:
     model = next(iter(CatalogFile.for_settings(settings).current())).name
     click.echo(f"base_url: {base_url}")
     click.echo(f"api_key: {key}")
+    if password := demo_password(settings):
+        click.echo(f"portal: {settings.proxy_base_url}/ (user {USER}, password {password})")
     click.echo(CURL.format(base_url=base_url, key=key, model=model))
 
 
@@ -95,6 +102,30 @@ def demo_key(settings: Settings) -> str:
     finally:
         database.close()
     return key
+
+
+def demo_password(settings: Settings) -> str | None:
+    """What the user demo, no administrator, logs in with; kept like the key. None where accounts
+    are not kept here, and where somebody has given that user another password."""
+    if settings.login is not LoginKind.LOCAL:
+        return None
+    database = Database(settings.database_url)
+    accounts = AccountStore(database)
+    path = settings.data_dir / LOGIN_FILE
+    try:
+        kept, known = (
+            path.read_text().strip() if path.exists() else "",
+            accounts.password_hash(USER),
+        )
+        if known is not None:
+            return kept if is_password(known, kept) else None
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        _write_private(path, password)
+        accounts.set_password_hash(USER, hash_password(password))
+        scribe_of(database, login_name())("user.password", USER, removed=False)
+    finally:
+        database.close()
+    return password
 
 
 def _write_private(path: Path, text: str) -> None:
