@@ -44,6 +44,13 @@ def test_an_order_tells_who_gave_it_and_what_came_of_it(orders, fleet):
     assert (done.done_at, done.outcome) == (later(3), "done")
 
 
+def test_the_last_orders_are_told_newest_first_done_or_open(orders, fleet):
+    ids = [orders.give(K.STOP, f"m{n}", None, "ada", later(n)) for n in range(4)]
+    fleet.fulfil(ids[3], "done", later(9))
+    recent = orders.recent(2)
+    assert [(r.order.id, r.outcome) for r in recent] == [(ids[3], "done"), (ids[2], "")]
+
+
 def test_an_order_that_nobody_gave_is_not_there(orders, fleet):
     assert orders.find(4711) is None
     fleet.fulfil(4711, "done", NOW)

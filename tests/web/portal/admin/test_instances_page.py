@@ -55,9 +55,7 @@ def test_the_live_part_says_again_what_the_page_says_and_304_while_it_does(
     gateway.add(S.STOPPED, model="cold", ended_at=ended, end_reason=EndReason.IDLE)
 
     first = root.get("/admin/instances/table?show=all&q=cold")
-    second = root.get(
-        "/admin/instances/table?show=all&q=cold", If_None_Match=first.headers["ETag"]
-    )
+    second = root.get("/admin/instances/table?show=all&q=cold", If_None_Match=first.headers["ETag"])
 
     assert "nobody used it for a while" in first.text
     assert "<html" not in first.text

@@ -154,9 +154,7 @@ def test_of_two_who_end_each_other_at_the_same_time_one_fails(
 def test_the_right_of_an_administrator_is_given_and_taken(
     gateway: InProcess, root: Browser, told
 ) -> None:
-    given = told(
-        root.post("/admin/users/admin", {"name": "bob", "is_admin": "yes", "sure": "yes"})
-    )
+    given = told(root.post("/admin/users/admin", {"name": "bob", "is_admin": "yes", "sure": "yes"}))
     bob = Browser(gateway, "bob")
     before = bob.get("/admin").status_code
     taken = told(root.post("/admin/users/admin", {"name": "bob", "is_admin": "no", "sure": "yes"}))
