@@ -114,6 +114,9 @@ def _models(routes: Iterable[Route]) -> Iterable[Remark]:
         if status.given_up:
             words = f"{name} is broken: its launches keep failing, and it is not tried again"
             yield Remark(words, _models_path(name))
+        elif status.phase is Phase.FAILING:
+            yield Remark(f"{name} is broken: its last launch failed, and it is tried again",
+                         _models_path(name))  # fmt: skip
         elif status.hopeless:
             yield Remark(f"{name} waits in the queue for nothing: {status.words}",
                          _models_path(name))  # fmt: skip
