@@ -62,7 +62,11 @@ async function run(turn) {
   showRunning();
   await answer(turn, {
     ask: () => ask(body, { csrf, signal }),
-    look: () => progressOf(turn.model, signal),
+    look: async () => {
+      const seen = await progressOf(turn.model, signal);
+      if (models.value === turn.model) about.textContent = seen.words;
+      return seen;
+    },
     wait: (seconds) => wait(seconds, signal),
     now: () => performance.now(),
     changed: () => show(turn),

@@ -94,8 +94,9 @@ export class TurnView {
       again.addEventListener("click", () => this.retry(this.turn));
       buttons.append(again);
     }
-    const mark = code || status ? make("span", { class: "mark" }, String(code || status)) : null;
-    return make("div", { class: "problem" }, make("p", {}, make("strong", {}, "No answer. "), message), mark, buttons);
+    const mark = status ? make("p", { class: "mark" }, `Status ${status}${code ? `, ${code}` : ""}`) : null;
+    const what = this.turn.text ? "The answer has no end. " : "No answer. ";
+    return make("div", { class: "problem" }, make("p", {}, make("strong", {}, what), message), mark, buttons);
   }
 
   #copyButton() {

@@ -1,0 +1,171 @@
+"""The playground in a real browser: an answer that streams, stops, or waits for its model."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import axe, screenshots
+from tests.browser.kit import PHONE, Visitor
+from tests.browser.world import PASSWORD, USER, add_user, model
+from tests.embedded.accounts import written
+from tests.gateway_process import Gateway
+from tests.waiting import wait_until
+from web.portal.viewer import PORTAL_KEY
+from web.usage.periods import By
+
+FAST, SLOW, LATER, LOST = "fast", "slow", "later", "lost"
+MODELS = (
+    model(FAST, min_instances=1, engine_args={"tokens-per-second": 400}),
+    model(SLOW, min_instances=1, engine_args={"tokens-per-second": 5}),
+    model(LATER, engine_args={"startup-seconds": 6}),
+    model(LOST, engine_args={"die-at-start": True}),
+)
+
+
+@pytest.fixture
+def visitor(make_gateway, new_visitor) -> Visitor:
+    gateway = make_gateway(*MODELS)
+    add_user(gateway, USER)
+    for name in (FAST, SLOW):
+        wait_until(lambda name=name: gateway.model(name)["state"] == "ready", 60, f"{name} runs")
+    visitor = new_visitor(gateway.base_url)
+    visitor.log_in(USER, PASSWORD)
+    # A cold model says so with 503, and a browser's console repeats it.
+    visitor.expected_statuses.add(503)
+    visitor.gateway = gateway
+    return visitor
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_label("Your message").fill(text)
+    page.keyboard.press("Enter")
+
+
+def aborted(gateway: Gateway) -> int:
+    """Requests of the playground that their browser left."""
+    line = written(gateway, By.KEY).get((PORTAL_KEY,))
+    return line.aborted if line else 0
+
+
+def figures(page: Page):
+    return page.locator(".answer").last.locator(".figures")
+
+
+def test_a_conversation_streams_and_each_answer_tells_its_figures(visitor: Visitor) -> None:
+    page = visitor.go(f"/playground?model={FAST}")
+    expect(page.locator("#model-state")).to_have_text("It is ready.")
+    say(page, "hello")
+    expect(figures(page)).to_contain_text(re.compile(r"first token after .*\d tokens? out"))
+    say(page, "and again")
+    expect(page.locator(".answer .figures")).to_have_count(2)
+
+    asked = page.locator(".question .words")
+    expect(asked).to_have_text(["hello", "and again"])
+    expect(page.get_by_label("Your message")).to_have_value("")
+    expect(page.get_by_label("Your message")).to_be_focused()
+    assert page.locator(".answer").last.get_attribute("aria-busy") == "false"
+    screenshots.take_all(page, "user, playground talked")
+    assert axe.violations(page) == []
+    visitor.resize(PHONE)
+    assert not axe.scrolls_sideways(page)
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(0)
+
+
+def test_shift_and_enter_begin_a_new_line_and_nothing_is_sent(visitor: Visitor) -> None:
+    page = visitor.go(f"/playground?model={FAST}")
+    box = page.get_by_label("Your message")
+    box.press("Enter")
+    box.type("one")
+    box.press("Shift+Enter")
+    box.type("two")
+
+    expect(box).to_have_value("one\ntwo")
+    expect(page.locator(".turn")).to_have_count(0)
+
+
+@pytest.mark.parametrize("by", ["button", "Escape"])
+def test_stopping_ends_the_answer_at_the_engine(visitor: Visitor, by: str) -> None:
+    page = visitor.go(f"/playground?model={SLOW}")
+    say(page, "tell me a long story")
+    expect(page.locator(".answer .words").last).not_to_be_empty()
+    if by == "button":
+        page.get_by_role("button", name="Stop").click()
+    else:
+        page.keyboard.press("Escape")
+
+    expect(page.locator(".answer .below")).to_contain_text("Stopped.")
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    told = page.locator(".answer .words").last.text_content()
+    # Aborted at the gateway too: it is written down as one that its client left.
+    wait_until(lambda: aborted(visitor.gateway) == 1, 15, "the request is told to be aborted")
+    assert page.locator(".answer .words").last.text_content() == told
+
+
+def test_a_cold_start_is_watched_and_then_answered(visitor: Visitor) -> None:
+    page = visitor.go(f"/playground?model={LATER}")
+    expect(page.locator("#model-state")).to_contain_text("Your message starts it.")
+    say(page, "wake up")
+
+    steps = page.get_by_role("list", name="How far the model is")
+    expect(steps).to_be_visible()
+    expect(steps.locator("[aria-current=step]")).to_contain_text("Loading", timeout=30_000)
+    screenshots.take_all(page, "user, playground waits")
+    assert axe.violations(page) == []
+    expect(figures(page)).to_contain_text("for the model", timeout=40_000)
+    expect(page.locator(".answer .problem")).to_have_count(0)
+
+
+def test_a_wait_can_be_given_up(visitor: Visitor) -> None:
+    page = visitor.go(f"/playground?model={LATER}")
+    say(page, "wake up")
+    expect(page.locator(".progress")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+
+    expect(page.locator(".progress")).to_have_count(0)
+    expect(page.locator(".answer .below")).to_contain_text("Stopped.")
+
+
+def test_what_went_wrong_is_said_in_words_and_can_be_tried_again(visitor: Visitor) -> None:
+    page = visitor.go(f"/playground?model={FAST}")
+    page.get_by_text("Parameters", exact=True).click()
+    page.get_by_label("Most tokens of an answer").fill("100000")
+    visitor.expected_statuses.add(400)
+    say(page, "hello")
+
+    expect(page.locator(".problem")).to_contain_text("No answer.")
+    screenshots.take_all(page, "user, playground refused")
+    assert axe.violations(page) == []
+    page.get_by_label("Most tokens of an answer").fill("")
+    page.get_by_role("button", name="Try again").click()
+    expect(figures(page)).to_be_visible()
+    expect(page.locator(".problem")).to_have_count(0)
+
+
+def test_who_was_logged_out_elsewhere_is_led_to_the_login(visitor: Visitor) -> None:
+    page = visitor.go(f"/playground?model={FAST}")
+    visitor.context.clear_cookies()
+    visitor.expected_statuses.add(401)
+    say(page, "hello")
+
+    page.get_by_role("link", name="Log in again").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    assert "next=/playground" in page.url
+
+
+def test_a_markup_of_the_questions_is_shown_as_it_was_typed(visitor: Visitor) -> None:
+    page = visitor.go(f"/playground?model={FAST}")
+    text = "<img src=x onerror=alert(1)> {{7*7}} <b>b</b>"
+    say(page, text)
+
+    expect(page.locator(".question .words")).to_have_text(text)
+    assert page.locator(".turn img, .turn b").count() == 0
+
+
+def test_without_javascript_the_page_leads_to_what_works(visitor: Visitor, new_visitor) -> None:
+    plain = new_visitor(visitor.base_url, cookies=visitor.cookies(), javascript=False)
+    page = plain.go("/playground")
+
+    expect(page.get_by_role("link", name="Ready-made code")).to_be_visible()
+    expect(page.locator("#ask")).not_to_be_visible()
