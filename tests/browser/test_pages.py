@@ -34,6 +34,8 @@ LOOKS = (
     Look("user, model starting", "/models/{starting}"),
     Look("user, model broken", "/models/{broken}"),
     Look("user, model cold", "/models/{cold}"),
+    Look("user, use it", "/use"),
+    Look("user, use it with continue", "/use?client=continue&model={cold}"),
     Look("user, playground", "/playground"),
     Look("user, keys", "/keys"),
     Look("user, keys expired", "/keys?show=expired"),

@@ -69,6 +69,7 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "GET /v1/responses/<id>": KEPT,
     "POST /v1/responses/<id>/cancel": KEPT,
     "POST /playground/v1/chat/completions": TALK,
+    "GET /use": PAGE,
     "GET /playground": PAGE,
     "GET /playground/progress": NO_SUCH,
     "GET /static/<path:filename>": STATIC,
