@@ -1,8 +1,8 @@
 """Pictures of numbers as SVG: `bars` and `line` (and `web.portal.timeline`). Pure.
 
 Each is a figure with its title, a legend, the picture and a table of the same numbers. Looks come
-from static/charts.css, which the page links; no style stands in the markup. Nothing moves, and no
-id is given, so a page may hold any number of them.
+from static/charts.css, which the page links; no style stands in the markup. The charts of one page
+have titles of their own: their tables are named after them.
 """
 
 from collections.abc import Sequence

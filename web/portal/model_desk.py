@@ -62,7 +62,7 @@ class Sight:
         """It is on its way for the viewer alone, and no clock asks for it."""
         if self.claim is None or not self.claim.is_alone or floor_at(deployment, now, lead_s=0):
             return False
-        if any(i.ready_at is not None for i in self.live):
+        if any(i.ready_at is not None and i.state.is_present for i in self.live):
             return False
         return bool(_cancellable(self.live)) or self.is_asked(now)
 
@@ -100,10 +100,10 @@ class ModelDesk:
         """Ask for the model, as a request would."""
         parts, now = self._parts, self._parts.clock()
         known = self._claim(viewer, model, parts.demand.of_model(model), now)
-        live = self._sights.live_of(model)
+        on_its_way = any(i.state.is_present for i in self._sights.live_of(model))
         before, asked = parts.demand.ask(model, now)
         was_alone = known is not None and known.is_alone
-        alone = was_alone or (not live and not _is_recent(before, now))
+        alone = was_alone or not (on_its_way or _is_recent(before, now))
         parts.note(viewer, LAUNCH, model, requests=asked.requests, alone=alone)
 
     def keep_asking(self, viewer: Viewer, model: str) -> None:

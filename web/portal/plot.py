@@ -5,6 +5,7 @@ their size; down, in pixels.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from markupsafe import Markup
@@ -76,7 +77,9 @@ def data_table(
         tag("tbody", {}, *body),
     )
     scroll = tag("div", {"class": "plot-scroll", "tabindex": "0"}, table)
-    return tag("details", {}, tag("summary", {}, "The same as a table"), scroll)
+    # By its id a live part knows which tables were open before it was swapped.
+    named = {"id": "table-" + re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")}
+    return tag("details", named, tag("summary", {}, "The same as a table"), scroll)
 
 
 def legend(names: Sequence[str]) -> Markup:

@@ -200,6 +200,15 @@ def test_who_came_later_than_others_cannot_cancel_what_they_started(gateway, ada
     assert orders(gateway) == []
 
 
+def test_what_is_just_stopping_is_not_on_its_way_for_others(gateway, ada):
+    gateway.add(S.STOPPING, model=MODEL, ready_at=utc_now())
+    ada.post(PAGE, {"deed": "start"})
+    assert "Cancel this start" in ada.get(PAGE).text
+    ada.post(PAGE, {"deed": "cancel", "sure": "yes"})
+    assert asked(gateway).last_at.year == 1970
+    assert orders(gateway) == []
+
+
 def test_who_never_asked_cannot_cancel(gateway, ada):
     ada.post(PAGE, {"deed": "start"})
     gateway.add(S.PENDING, model=MODEL)
@@ -258,6 +267,12 @@ def test_what_slurm_says_is_text_on_every_page(gateway, ada):
         text = ada.get(path).text
         assert "<script>alert" not in text
         assert "&lt;script&gt;alert(1)&lt;/script&gt;{{ 7*7 }}" in text
+
+
+def test_only_an_administrator_is_led_to_drain_and_stop(gateway, ada):
+    gateway.accounts.create("root", "cli", is_admin=True, now=utc_now())
+    assert "/admin/" not in ada.get(PAGE).text
+    assert f"/admin/instances?show=all&amp;q={MODEL}" in Browser(gateway, "root").get(PAGE).text
 
 
 def test_past_starts_are_told_and_drawn(gateway, ada):
