@@ -140,7 +140,7 @@ def _deeds() -> Iterator[Operation]:
 def _files() -> Iterator[Operation]:
     for path, (summary, kind) in FILES.items():
         answers = (Answer({kind: {"type": "string"}}), _onwards("To the login."))
-        yield _operation(path, summary, "A file.", Who.BROWSER, answers, _SHOWN)
+        yield _operation(path, summary, "No page.", Who.BROWSER, answers, _SHOWN)
     static = (
         Answer({"*/*": {"type": "string"}}, "The file.", ("ETag",)),
         Answer({}, "Nothing has changed.", ("ETag",), status=304),

@@ -11,6 +11,7 @@ PAGES = {
     "/keys/{key_id}/rotate": "The form to replace a key",
     "/models": "The models you may use, and what is true of each",
     "/models/{name}": "One model: its instances, its queue, its past",
+    "/use": "Code to copy for each client, with this address and a model of yours",
     "/playground": "Chat with a model",
     "/docs": "This document for people",
     "/admin": "How the gateway and its cluster are",
@@ -33,7 +34,6 @@ PARTS = {
     "/live/home": "The models at a glance",
     "/live/models": "The list of models",
     "/live/models/{name}": "What is true of one model",
-    "/playground/progress": "How the start of a model goes",
     "/admin/now": "How the gateway is",
     "/admin/instances/table": "The instances",
     "/admin/instances/one/state": "The state of one instance",
@@ -60,6 +60,8 @@ DEEDS = {
     "/admin/orders": "Launch, drain, stop, or try again",
     "/admin/instances/log": "Ask for the end of an instance's log",
 }
-# What is given to keep: path -> (what it is, its media type).
-FILES: dict[str, tuple[str, str]] = {}
+# What is given to scripts or to keep: path -> (what it is, its media type).
+FILES = {
+    "/playground/progress": ("How the start of a model goes", "application/json"),
+}
 OPEN = ("/docs",)
