@@ -32,7 +32,8 @@ def fragment(template: str, **context: object) -> Response:
     """A live part, which the browser asks for again and again: 304 when nothing changed."""
     shown = make_response(render_template(template, **_layout(), **context))
     shown.add_etag()
-    return shown.make_conditional(request)
+    shown.make_conditional(request)
+    return shown
 
 
 def back_to(path: str) -> Response:
