@@ -94,7 +94,9 @@ export class TurnView {
       again.addEventListener("click", () => this.retry(this.turn));
       buttons.append(again);
     }
-    const mark = status ? make("p", { class: "mark" }, `Status ${status}${code ? `, ${code}` : ""}`) : null;
+    // Engines tell the status once more as their code.
+    const told = typeof code === "string" ? `Status ${status}, ${code}` : `Status ${status}`;
+    const mark = status ? make("p", { class: "mark" }, told) : null;
     const what = this.turn.text ? "The answer has no end. " : "No answer. ";
     return make("div", { class: "problem" }, make("p", {}, make("strong", {}, what), message), mark, buttons);
   }
