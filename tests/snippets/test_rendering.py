@@ -119,9 +119,12 @@ def test_the_length_of_a_model_is_told_where_a_client_wants_it() -> None:
         assert "None" not in each.render(aim()).files[0].text
 
 
-def test_continue_is_told_whether_its_agents_can_call_tools() -> None:
+def test_continue_runs_agents_only_on_a_model_that_can_call_tools() -> None:
     each = client("continue")
     assert each is not None
+    able, unable = each.render(aim(calls_tools=True)), each.render(aim())
 
-    assert "agent mode works" in " ".join(each.render(aim(calls_tools=True)).notes)
-    assert "chat mode" in " ".join(each.render(aim()).notes)
+    assert able.run.startswith("cn -p ")
+    assert (unable.install, unable.run) == ("", "")
+    assert "it is no agent" in " ".join(unable.notes)
+    assert able.files == unable.files

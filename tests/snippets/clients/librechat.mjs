@@ -11,7 +11,7 @@ const apiKey = extractEnvVariable(endpoint.apiKey);
 const listed = await fetch(`${baseURL}/models`, {
   headers: { Authorization: `Bearer ${apiKey}`, ...endpoint.headers },
   signal: AbortSignal.timeout(5000),
-});
+}).then((answer) => answer.json());
 
 // The model is cold: the endpoint's own headers are all that waits for it.
 const client = new OpenAI({
@@ -30,7 +30,7 @@ const title = await client.chat.completions.create({
 });
 console.log(JSON.stringify({
   newest: Constants.CONFIG_VERSION === config.version,
-  models: (await listed.json()).data.map((each) => each.id),
+  models: listed.data.map((each) => each.id),
   model,
   answer: pieces.join(""),
   title: title.choices[0].message.content,

@@ -107,7 +107,7 @@ def test_a_key_is_never_on_the_page_but_the_way_to_one_is(gateway: InProcess) ->
     after = browser.get("/use").text
 
     assert "You have no key that works" in before
-    assert "A key was shown once" in after
+    assert "Your key was shown once" in after
     assert 'href="/keys/new"' in before
     assert 'href="/keys/new"' in after
     assert key not in after

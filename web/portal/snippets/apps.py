@@ -121,21 +121,17 @@ def continue_(aim: Aim) -> Snippet:
         length=length if known else "",
         wait=aim.max_wait_s,
     )
-    agent = (
-        "This model can call tools, so Continue's agent mode works."
-        if aim.calls_tools
-        else "This model is served without tool calling: use Continue's chat mode. Its agent mode "
-        "and the terminal's `cn` need a model that is served with it."
+    extension = (
+        "The extension for VS Code and JetBrains reads the same file, and your key from the line "
+        f"`{KEY_VARIABLE}=sk-…` in `~/.continue/.env`."
     )
-    return Snippet(
-        "npm install -g @continuedev/cli  # or the extension for VS Code or JetBrains",
-        (File("~/.continue/config.yaml", "YAML", text),),
-        f"cn -p {quoting.shell(QUESTION)}",
-        (
-            f"For the extension, put the line `{KEY_VARIABLE}=sk-…` into `~/.continue/.env`.",
-            agent,
-        ),
-    )
+    file = File("~/.continue/config.yaml", "YAML", text)
+    if not aim.calls_tools:
+        chat = "This model is served without tool calling: it can chat, but it is no agent."
+        return Snippet("", (file,), "", (extension, chat))
+    run = f"cn -p {quoting.shell(QUESTION)}"
+    agent = "This model can call tools, so agents work: in the extension, and in the terminal."
+    return Snippet("npm install -g @continuedev/cli", (file,), run, (agent, extension))
 
 
 def aider(aim: Aim) -> Snippet:
