@@ -58,6 +58,15 @@ class Sight:
         ends = (i.ended_at for i in self.past if i.ended_at is not None)
         return all(self.asked.last_at > end for end in ends)
 
+    @property
+    def awaited_since(self) -> datetime | None:
+        """When the viewer asked, if nothing has become ready since."""
+        if self.claim is None:
+            return None
+        at = self.claim.at
+        was_met = any(i.ready_at is not None and i.ready_at > at for i in (*self.live, *self.past))
+        return None if was_met else at
+
     def can_cancel(self, deployment: Deployment, now: datetime) -> bool:
         """It is on its way for the viewer alone, and no clock asks for it."""
         if self.claim is None or not self.claim.is_alone or floor_at(deployment, now, lead_s=0):
@@ -107,10 +116,12 @@ class ModelDesk:
         parts.note(viewer, LAUNCH, model, requests=asked.requests, alone=alone)
 
     def keep_asking(self, viewer: Viewer, model: str) -> None:
-        """Ask on, for a viewer who has asked and still waits; it counts as no request."""
-        parts, now = self._parts, self._parts.clock()
-        if self._claim(viewer, model, parts.demand.of_model(model), now) is not None:
-            parts.demand.add({model: Asked(0, now)}, cold=True)
+        """Ask on, for a viewer who has asked and still waits; it counts as no request.
+
+        A page that is left open brings nothing back that had been ready and has gone.
+        """
+        if self.look(viewer, model).awaited_since is not None:
+            self._parts.demand.add({model: Asked(0, self._parts.clock())}, cold=True)
 
     def cancel(self, viewer: Viewer, deployment: Deployment) -> bool:
         """Take the viewer's asking back and end what came of it; False when others ask too."""

@@ -9,7 +9,7 @@ import pytest
 from tests.web.fleet.worlds import NOW, ago, deployment, instance, later
 from web.fleet.evidence import LoadSample
 from web.fleet.states import EndReason, InstanceState, Load
-from web.portal.shown.instances import instance_rows, pace
+from web.portal.shown.instances import instance_rows, nearest, pace
 from web.portal.shown.past import (
     load_picture,
     phases_picture,
@@ -50,6 +50,13 @@ def test_time_that_is_over_is_none_left_not_less():
 def test_those_nearest_to_ready_come_first():
     pending, ready = instance(S.PENDING, id="b"), instance(S.READY, id="a")
     assert [row.id for row in instance_rows([pending, ready], NOW)] == ["a", "b"]
+
+
+def test_the_instance_that_is_told_of_is_the_one_of_the_told_job():
+    first, second = (instance(S.STARTING, id=name, job_id=name) for name in ("a", "b"))
+    assert nearest([first, second], "b") is second
+    assert nearest([first, instance(S.READY, id="c", job_id="c")], None).id == "c"
+    assert nearest([], "b") is None
 
 
 def test_nothing_is_said_of_the_pace_while_nothing_serves_or_nothing_is_heard():

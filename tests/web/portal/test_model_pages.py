@@ -253,6 +253,16 @@ def test_a_cancelled_start_is_not_brought_back_by_a_page_left_open(gateway, ada)
     assert asked(gateway).last_at.year == 1970
 
 
+def test_a_page_left_open_brings_nothing_back_that_has_been_ready_and_gone(gateway, ada):
+    ada.post(PAGE, {"deed": "start"})
+    first = asked(gateway)
+    now = utc_now()
+    gateway.add(S.STOPPED, model=MODEL, ready_at=now, ended_at=now)
+    ada.post(PAGE, {"deed": "renew"})
+    assert asked(gateway) == first
+    assert "data-renew" not in ada.get(PAGE).text
+
+
 @pytest.mark.parametrize("deed", ["", "stop", "<b>"])
 def test_a_deed_that_there_is_not_does_nothing(gateway, ada, deed):
     assert ada.post(PAGE, {"deed": deed}).status_code == 303

@@ -123,6 +123,14 @@ def test_an_instance_that_does_not_answer_is_not_said_to_load():
     assert loading(seen) is None
 
 
+def test_an_instance_whose_node_is_not_told_yet_has_loaded():
+    unplaced = instance(S.READY, running_since=ago(90), ready_at=ago(1), node=None)
+    seen = scene(unplaced, history=(SEEN,))
+    assert headline(seen) == "Not yet: it is loading."
+    assert told(seen) == "It has loaded (Slurm job 7). The queue is about to tell where it runs."
+    assert loading(seen) is None
+
+
 def test_a_cold_model_tells_what_a_start_takes():
     seen = scene(history=(SEEN,))
     assert headline(seen) == "Not running. It starts when somebody asks for it."

@@ -108,7 +108,7 @@ class ModelPages:
 
     def _renew(self, viewer: Viewer, route: Route) -> Response:
         name = route.deployment.name
-        if not group_is_ready(route):
+        if not group_is_ready(route) and not standing.is_broken(route.status):
             self._parts.aside.do(lambda: self._desk.keep_asking(viewer, name))
         return Response(status=204)
 
@@ -138,7 +138,7 @@ class ModelPages:
                 past=sight.past,
                 is_asked=sight.is_asked(now),
                 has_fleet=sight.has_fleet,
-                claimed_at=sight.claim.at if sight.claim else None,
+                claimed_at=sight.awaited_since,
                 can_cancel=sight.can_cancel(route.deployment, now),
             ),
             now,

@@ -41,9 +41,13 @@ class Pace:
     words: str
 
 
-def nearest(live: Iterable[Instance]) -> Instance | None:
-    """The one that the model's status is about."""
-    return min(live, key=lambda i: NEAREST_TO_READY.index(i.state), default=None)
+def nearest(live: Iterable[Instance], job_id: str | None = None) -> Instance | None:
+    """The one that the model's status is about, which knows it by its job; else the nearest one."""
+
+    def distance(instance: Instance) -> tuple[bool, int]:
+        return instance.job_id != job_id, NEAREST_TO_READY.index(instance.state)
+
+    return min(live, key=distance, default=None)
 
 
 def instance_rows(live: Iterable[Instance], now: datetime) -> list[InstanceRow]:

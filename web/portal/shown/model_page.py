@@ -28,7 +28,7 @@ CANCEL_QUESTION = (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the database told of it. `claimed_at`: when the viewer asked for it."""
+    """What the database told of it. `claimed_at`: when the viewer asked, and still waits."""
 
     live: Sequence[Instance]
     past: Sequence[Instance]
@@ -113,7 +113,8 @@ def pictures(known: Iterable[Instance], samples: Iterable[LoadSample], now: date
 
 
 def _scene(route: Route, seen: Seen, now: datetime) -> Scene:
-    return Scene(route.status, now, nearest(seen.live), seen.is_asked, seen.has_fleet)
+    instance = nearest(seen.live, route.status.job_id)
+    return Scene(route.status, now, instance, seen.is_asked, seen.has_fleet)
 
 
 def _patience(idle_s: float | None) -> str:

@@ -53,7 +53,7 @@ def loading(scene: Scene) -> Loading | None:
     status = scene.status
     if status.phase is not Phase.STARTING or not status.typical_load_s:
         return None
-    if status.starting_since is None or _does_not_answer(scene):
+    if status.starting_since is None or not _is_loading(scene):
         return None
     return Loading((scene.now - status.starting_since).total_seconds(), status.typical_load_s)
 
@@ -71,6 +71,8 @@ def _loading(scene: Scene) -> list[Markup]:
                 job,
             )
         ]
+    if instance is not None and instance.state is S.READY:
+        return [say("It has loaded{}. The queue is about to tell where it runs.", job)]
     if instance is not None and instance.state is S.STARTING and instance.claimed_by is None:
         return [say("Slurm has given it its place{}{}; it is about to load.", where, job)]
     since = status.starting_since
@@ -152,3 +154,7 @@ def _not_running(scene: Scene) -> list[Markup]:
 
 def _does_not_answer(scene: Scene) -> bool:
     return scene.nearest is not None and scene.nearest.state is S.UNREADY
+
+
+def _is_loading(scene: Scene) -> bool:
+    return scene.nearest is None or scene.nearest.state is S.STARTING

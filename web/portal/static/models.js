@@ -1,10 +1,11 @@
-// Who has asked for a model and waits for it with its page open goes on asking, as a script would.
+// Who has asked for a model and waits for it with its page open goes on asking, as a script would;
+// in a tab that nobody looks at too.
 
 const EVERY_MS = 60_000;
 
 async function renew() {
   const place = document.querySelector("[data-renew]");
-  if (!place || document.hidden) return;
+  if (!place) return;
   const form = new URLSearchParams({ deed: "renew" });
   try {
     await fetch(place.dataset.renew, {
