@@ -96,10 +96,10 @@ def create_app(settings: Settings) -> Flask:
     _add_health(app, readiness)
     _add_request_ids(app)
     _add_error_handlers(app)
-    board, behind = _data_path(
+    limiting, behind = _data_path(
         app, settings, database, clock, store, outlook, authenticator, counters
     )
-    parts = open_parts(settings, clock, outlook, catalog, readiness, board, usage, usage_aside)
+    parts = open_parts(settings, clock, outlook, catalog, readiness, limiting, usage, usage_aside)
     add_portal(app, parts)
     # In front of Flask; a request with a key never gets to the second door.
     # Who logs in from where: of a request's headers, only what an administrator's own proxy added.
@@ -119,7 +119,7 @@ def _data_path(
     outlook: Outlook,
     authenticator: Authenticator,
     counters: Counters,
-) -> tuple[RuleBoard, Callable[[Door, "WSGIApplication"], DataPath]]:
+) -> tuple[Limiting, Callable[[Door, "WSGIApplication"], DataPath]]:
     """The limits that hold, and the routes to the engines behind a door, with the rest (see
     `DataPath`). What keeps them informed is the app's `Background`."""
     pool = EnginePool(
@@ -154,7 +154,7 @@ def _data_path(
     def behind(door: Door, rest: "WSGIApplication") -> DataPath:
         return DataPath(rest, door, forwarder, room, settings.max_request_body_mb)
 
-    return limiting.board, behind
+    return limiting, behind
 
 
 def _limiting(

@@ -97,6 +97,10 @@ class Crowd:
         self._members[user].in_flight -= 1
         self.total -= 1
 
+    def in_flight(self) -> dict[str, int]:
+        """user -> their requests that run, of those who have any."""
+        return {user: m.in_flight for user, m in self._members.items() if m.in_flight}
+
     def forget(self, now_s: float) -> bool:
         """Drop who is not active; whether anybody is left."""
         for user, member in tuple(self._members.items()):

@@ -129,6 +129,14 @@ class Gate:
         self._spending.settle(lease.rules, tokens)
         self._counters.settle(lease, tokens, refund=refund)
 
+    def in_flight(self) -> dict[tuple[str, str], int]:
+        """(user, model) -> requests that run just now, of those that this process let through."""
+        return {
+            (user, model): requests
+            for model, crowd in self._crowds.items()
+            for user, requests in crowd.in_flight().items()
+        }
+
     def tidy(self) -> None:
         """Forget models and users of long ago; for a background loop."""
         now_s = self._clock()

@@ -25,7 +25,7 @@ from web.identity.login import Login
 from web.identity.session_store import SessionStore
 from web.identity.sessions import Sessions
 from web.identity.store import KeyStore
-from web.limits.board import RuleBoard
+from web.limits.limiting import Limiting
 from web.limits.store import LimitStore
 from web.portal.viewer import Viewer
 from web.secrets import Secrets
@@ -40,7 +40,7 @@ class Parts:
     outlook: Outlook
     catalog: CatalogFile
     readiness: Readiness
-    board: RuleBoard
+    limiting: Limiting
     login: Login
     usage: UsageDesk
     usage_aside: Aside
@@ -67,7 +67,7 @@ def open_parts(
     outlook: Outlook,
     catalog: CatalogFile,
     readiness: Readiness,
-    board: RuleBoard,
+    limiting: Limiting,
     usage: UsageDesk,
     usage_aside: Aside,
 ) -> Parts:
@@ -75,8 +75,9 @@ def open_parts(
     database = Database(settings.database_url)
     secrets = Secrets(settings.data_dir)
     lifetime = timedelta(hours=settings.session_hours)
-    # Hashing a password keeps a processor busy for long: it is done in a thread of its own.
-    login = open_login(settings, Database(settings.database_url), Aside().do)
+    # Logging in waits for directories and on purpose, so it is done among the streams: no write of
+    # its own waits for the disk, and a password is hashed in a thread.
+    login = open_login(settings, Database(settings.database_url, durable=False), Aside().do)
     return Parts(
         settings=settings,
         clock=clock,
@@ -84,7 +85,7 @@ def open_parts(
         outlook=outlook,
         catalog=catalog,
         readiness=readiness,
-        board=board,
+        limiting=limiting,
         login=login,
         usage=usage,
         usage_aside=usage_aside,

@@ -191,3 +191,17 @@ def test_one_of_several_processes_shares_out_what_the_others_leave():
 )
 def test_an_instance_works_on_what_its_engine_takes_or_what_it_is_meant_for(entry, places):
     assert places_of(route(**entry).deployment) == places
+
+
+def test_what_runs_just_now_is_told_by_user_and_model():
+    world = World()
+    alice = [world.gate.admit(ALICE, route(), 100) for _ in range(2)]
+    bob = world.gate.admit(BOB, route("n"), 100)
+    during = world.gate.in_flight()
+    alice[0].close(5)
+    bob.close(5)
+
+    assert during == {("alice", "m"): 2, ("bob", "n"): 1}
+    assert world.gate.in_flight() == {("alice", "m"): 1}
+    alice[1].close(5)
+    assert world.gate.in_flight() == {}

@@ -136,9 +136,10 @@ def _why(route: Route | None) -> str:
     status = route.status
     if status.phase is Phase.FAILING:
         tries = f"{status.failures} launches" if status.failures > 1 else "its last launch"
-        last = status.words.strip().splitlines()[-1:] or [status.reason.replace("_", " ")]
+        said = status.words.strip() or status.reason.replace("_", " ")
+        last = said.splitlines()[-1][:300].rstrip(".") if said else "nobody knows why"
         then = "it is not launched again by itself" if status.given_up else "it is tried again"
-        return f"{tries} failed: {last[0][:300]}; {then}"
+        return f"{tries} failed: {last}; {then}"
     if status.hopeless:
         return f"waits for what waiting never brings: {status.words}"
     return "" if status.phase is Phase.READY else status.words

@@ -1,6 +1,6 @@
 """Who uses what: requests that run just now, and the last hour's use. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from web.fleet.states import Instance
@@ -19,6 +19,15 @@ class NowLine:
     running: int
     waiting: int
     kv_cache: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunningLine:
+    """Requests of one user for one model that run just now."""
+
+    user: str
+    model: str
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,13 @@ def now_lines(live: Iterable[Instance]) -> tuple[NowLine, ...]:
         for model, own in found.items()
     ]
     return tuple(sorted(lines, key=lambda line: (-line.running - line.waiting, line.model)))
+
+
+def running_lines(in_flight: Mapping[tuple[str, str], int]) -> tuple[RunningLine, ...]:
+    """Who has most first; at most MOST_LINES."""
+    lines = [RunningLine(user, model, count) for (user, model), count in in_flight.items()]
+    lines.sort(key=lambda line: (-line.requests, line.user, line.model))
+    return tuple(lines[:MOST_LINES])
 
 
 def use_lines(entries: Iterable[UsageEntry]) -> tuple[UseLine, ...]:

@@ -27,6 +27,7 @@ from web.portal.shown.admin_instances import (
 )
 from web.portal.shown.admin_logs import is_to_be_renewed, tail_part
 from web.portal.shown.admin_states import badge_of, end_words
+from web.portal.shown.admin_use import running_lines
 from web.portal.shown.admin_users import refusal
 from web.portal.shown.admin_warm import warm_lines
 from web.portal.shown.paging import Paging, page_number, slice_of
@@ -247,3 +248,12 @@ def test_a_long_list_is_paged() -> None:
     assert slice_of(range(101), 3) == range(100, 101)
     assert Paging("/x", 1, 0).pages == 1
     assert [page_number(text) for text in ("", "0", "-3", "7", "²", "9" * 9)] == [1, 1, 1, 7, 1, 1]
+
+
+def test_who_has_most_requests_running_comes_first() -> None:
+    lines = running_lines({("bob", "m"): 1, ("ada", "n"): 4, ("ada", "m"): 1})
+
+    assert [(line.user, line.model, line.requests) for line in lines] == [
+        ("ada", "n", 4), ("ada", "m", 1), ("bob", "m", 1),
+    ]  # fmt: skip
+    assert len(running_lines({(f"u{n}", "m"): n for n in range(90)})) == 50
