@@ -29,7 +29,7 @@ def test_a_model_that_is_on_its_way_is_told_without_a_reload(gateway: InProcess)
     after = ada.get("/live/home", Sec_Fetch_Mode="cors", If_None_Match=before.headers["ETag"])
 
     assert after.status_code == 200
-    assert "1 on the way" in after.text
+    assert "in the queue" in after.text
     assert "<html" not in after.text, "a part, not a page"
 
 
