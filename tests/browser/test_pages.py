@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.browser import axe, screenshots
-from tests.browser.axe import NARROW
-from tests.browser.kit import WIDE
+from tests.browser.looks import faults
 from tests.browser.world import ADMIN, USER
 from web.app import create_app
 from web.config import Settings
@@ -101,17 +99,6 @@ def test_every_page_is_looked_at(tmp_path):
 @pytest.mark.parametrize("look", LOOKS, ids=[look.name for look in LOOKS])
 def test_a_page_is_in_order(portal, visit, look):
     visitor = visit(look.who)
-    page = visitor.go(look.path.format_map(portal.places), look.status)
+    visitor.go(look.path.format_map(portal.places), look.status)
 
-    screenshots.take_all(page, look.name)
-    wrong = {}
-    for size in (WIDE, *NARROW):
-        visitor.resize(size)
-        wrong[size] = axe.scrolls_sideways(page)
-    for theme in screenshots.THEMES:
-        page.emulate_media(color_scheme=theme)
-        # The last size is a phone's, with whatever is folded away there.
-        wrong[theme, "phone"] = axe.violations(page)
-    visitor.resize(WIDE)
-    wrong["wide"] = axe.violations(page)
-    assert {key: found for key, found in wrong.items() if found} == {}
+    assert faults(visitor, look.name) == {}
