@@ -1,5 +1,6 @@
 """The playground in a real browser: an answer that streams, stops, or waits for its model."""
 
+import json
 import re
 
 import pytest
@@ -11,9 +12,12 @@ from tests.browser.world import PASSWORD, USER, add_user, model
 from tests.embedded.accounts import written
 from tests.gateway_process import Gateway
 from tests.waiting import wait_until
+from web.openai_proxy.table import PLAYGROUND
 from web.portal.viewer import PORTAL_KEY
 from web.usage.periods import By
 
+(PATH,) = PLAYGROUND
+EVENTS = "text/event-stream"
 FAST, SLOW, LATER, LOST = "fast", "slow", "later", "lost"
 MODELS = (
     model(FAST, min_instances=1, engine_args={"tokens-per-second": 400}),
@@ -46,6 +50,12 @@ def aborted(gateway: Gateway) -> int:
     """Requests of the playground that their browser left."""
     line = written(gateway, By.KEY).get((PORTAL_KEY,))
     return line.aborted if line else 0
+
+
+def streamed(text: str) -> str:
+    """The events of an answer that comes letter by letter."""
+    chunks = [{"choices": [{"index": 0, "delta": {"content": letter}}]} for letter in text]
+    return "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
 
 
 def figures(page: Page):
@@ -154,13 +164,45 @@ def test_who_was_logged_out_elsewhere_is_led_to_the_login(visitor: Visitor) -> N
     assert "next=/playground" in page.url
 
 
-def test_a_markup_of_the_questions_is_shown_as_it_was_typed(visitor: Visitor) -> None:
+def test_what_a_model_writes_is_shown_as_words_lists_and_code_but_never_becomes_html(
+    visitor: Visitor,
+) -> None:
+    hostile = "<img src=x onerror=alert(1)> {{7*7}} <b>b</b>"
+    text = f"{hostile}\n\n## Title\n- a **b**\n- `<i>`\n\n```html\n{hostile}\n```\nend"
     page = visitor.go(f"/playground?model={FAST}")
-    text = "<img src=x onerror=alert(1)> {{7*7}} <b>b</b>"
-    say(page, text)
+    # No engine here writes so on demand.
+    page.route(f"**{PATH}", lambda route: route.fulfill(body=streamed(text), content_type=EVENTS))
+    say(page, hostile)
+    expect(page.get_by_role("button", name="Copy", exact=True)).to_be_visible()
 
-    expect(page.locator(".question .words")).to_have_text(text)
-    assert page.locator(".turn img, .turn b").count() == 0
+    answer = page.locator(".answer .words").last
+    expect(page.locator(".question .words")).to_have_text(hostile)
+    expect(answer).to_contain_text(hostile)
+    expect(answer.locator("pre[data-language=html]")).to_have_text(hostile)
+    expect(answer.locator("li")).to_have_text(["a b", "<i>"])
+    assert page.locator(".turn img, .turn b, .turn i, .turn script").count() == 0
+    screenshots.take_all(page, "user, playground code")
+    assert axe.violations(page) == []
+
+
+def test_a_model_is_found_among_many_by_a_part_of_its_name(make_gateway, new_visitor) -> None:
+    gateway = make_gateway(*(model(f"lab/model-{n}") for n in range(40)))
+    add_user(gateway, USER)
+    visitor = new_visitor(gateway.base_url)
+    visitor.log_in(USER, PASSWORD)
+    page = visitor.go("/playground?model=lab/model-7")
+
+    choice = page.get_by_label("Model", exact=True)
+    expect(choice).to_have_value("lab/model-7")
+    page.get_by_label("Find a model").type("-17")
+    expect(choice.locator("option")).to_have_text(["lab/model-17"])
+    expect(choice).to_have_value("lab/model-17")
+    page.get_by_label("Find a model").fill("nothing")
+    expect(choice.locator("option")).to_have_count(0)
+    say(page, "is anybody there?")
+    expect(page.locator(".turn")).to_have_count(0)
+    page.get_by_label("Find a model").fill("")
+    expect(choice.locator("option")).to_have_count(40)
 
 
 def test_without_javascript_the_page_leads_to_what_works(visitor: Visitor, new_visitor) -> None:
