@@ -127,6 +127,16 @@ def test_a_cold_start_is_watched_and_then_answered(visitor: Visitor) -> None:
     expect(page.locator(".answer .problem")).to_have_count(0)
 
 
+def test_why_a_start_fails_is_told_while_it_is_tried_again(visitor: Visitor) -> None:
+    page = visitor.go(f"/playground?model={LOST}")
+    say(page, "wake up")
+
+    expect(page.locator(".progress")).to_contain_text("Its last start failed", timeout=40_000)
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".answer .below")).to_contain_text("Stopped.")
+
+
 def test_a_wait_can_be_given_up(visitor: Visitor) -> None:
     page = visitor.go(f"/playground?model={LATER}")
     say(page, "wake up")
