@@ -1,35 +1,36 @@
 """GPU time by model and day, fast: a step for each allocation, whatever its length. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import accumulate
+from typing import TypeAlias
 
-from web.usage.gpu_hours import Allocation
+from web.usage.gpu_hours import micros
 from web.usage.spans import Span
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_DAY = timedelta(days=1) // _MICROSECOND
+_DAY = timedelta(days=1) // timedelta(microseconds=1)
 
+
+# model, GPUs that an instance of it had, from when until when: in microseconds since 1970
+Run: TypeAlias = tuple[str, int, int, int]
 # model -> GPU-microseconds of each day of a span
 GpuDays = Mapping[str, Sequence[int]]
 
 
-def by_day(allocations: Iterable[Allocation], span: Span, until: datetime) -> GpuDays:
+def by_day(runs: Iterable[Run], span: Span, until: datetime) -> GpuDays:
     """What was allocated within the span and before `until`."""
-    begin = _micros(span.begin)
-    end = min(_micros(span.end), _micros(until)) - begin
+    begin = micros(span.begin)
+    end = min(micros(span.end), micros(until)) - begin
     parts: dict[str, list[int]] = {}
     # What begins to be used for whole days on a day, less what ends.
     steps: dict[str, list[int]] = {}
-    for each in allocations:
-        start = max(0, _micros(each.start) - begin)
-        stop = min(end, _micros(each.end) - begin)
-        if each.gpus <= 0 or start >= stop:
+    for model, gpus, start_us, end_us in runs:
+        start, stop = max(0, start_us - begin), min(end, end_us - begin)
+        if gpus <= 0 or start >= stop:
             continue
-        if each.model not in parts:
-            parts[each.model], steps[each.model] = [0] * span.days, [0] * (span.days + 1)
-        _note(parts[each.model], steps[each.model], each.gpus, start, stop)
+        if model not in parts:
+            parts[model], steps[model] = [0] * span.days, [0] * (span.days + 1)
+        _note(parts[model], steps[model], gpus, start, stop)
     return {
         model: [
             part + whole
@@ -49,7 +50,3 @@ def _note(parts: list[int], steps: list[int], gpus: int, start: int, stop: int) 
         parts[last] += gpus * (stop - last * _DAY)
     steps[first + 1] += gpus * _DAY
     steps[last] -= gpus * _DAY
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND

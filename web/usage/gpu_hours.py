@@ -60,9 +60,9 @@ def spent_by_hour(
 ) -> Spent:
     """What was allocated within [since, until)."""
     spent: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    first, last = _micros(since) if since is not None else None, _micros(until)
+    first, last = micros(since) if since is not None else None, micros(until)
     for each in allocations:
-        start, end = _micros(each.start), min(_micros(each.end), last)
+        start, end = micros(each.start), min(micros(each.end), last)
         start = start if first is None else max(start, first)
         while each.gpus > 0 and start < end:
             hour = start // _MICROSECONDS_PER_HOUR
@@ -159,7 +159,7 @@ def apportion(amount: int, parts: Mapping[tuple[str, ...], float]) -> dict[tuple
     return whole
 
 
-def gpu_hours(microseconds: int) -> float:
+def gpu_hours(microseconds: float) -> float:
     return microseconds / _MICROSECONDS_PER_HOUR
 
 
@@ -181,5 +181,10 @@ def _names(by: Sequence[By], user: str, key_id: str, model: str, period: str) ->
     return tuple([told.get(each, period) for each in by])
 
 
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+def micros(at: datetime) -> int:
+    """Since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    return _EPOCH + microseconds * _MICROSECOND

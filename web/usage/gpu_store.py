@@ -1,13 +1,18 @@
 """What the database knows of GPUs: when jobs had them, and whose tokens they made."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Integer, case, func, literal, or_, select, type_coerce
+from sqlalchemy import BigInteger, Integer, case, func, literal, or_, select, type_coerce
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from web.database import Database
 from web.fleet.models import InstanceRow
-from web.usage.gpu_hours import HOURS_PER_DAY, Allocation, Part, Totals
+from web.usage.gpu_days import Run
+from web.usage.gpu_hours import HOURS_PER_DAY, Allocation, Part, Totals, micros, moment
 from web.usage.lines import Question
 from web.usage.models import UsageRow
 from web.usage.periods import By
@@ -16,6 +21,36 @@ DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOKENS = UsageRow.prompt_tokens + UsageRow.completion_tokens
 _COLUMNS = {By.USER: UsageRow.user, By.KEY: UsageRow.key_id, By.MODEL: UsageRow.model}
+
+
+class _Micros(FunctionElement[int]):
+    """Microseconds since 1970, told by the database: a cluster has had some ten thousand instances
+    in a year, and making four moments of each takes longer than all the rest."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+
+@compiles(_Micros, "sqlite")
+def _of_text(element: _Micros, compiler: SQLCompiler, **more: Any) -> str:
+    # As SQLAlchemy keeps it: 2026-11-20 12:30:15.123456
+    text = compiler.process(element.clauses, **more)
+    return f"(strftime('%s', {text}) * 1000000 + CAST(substr({text}, 21) AS INTEGER))"
+
+
+@compiles(_Micros, "postgresql")
+def _of_moment(element: _Micros, compiler: SQLCompiler, **more: Any) -> str:
+    return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **more)}) * 1e6 AS bigint)"
+
+
+_ALLOCATED_US, _RELEASED_US = _Micros(InstanceRow.allocated_at), _Micros(InstanceRow.released_at)
+_ENDED = (InstanceRow.model, InstanceRow.gpus, _ALLOCATED_US, _RELEASED_US)
+_OTHERS = (
+    *_ENDED,
+    InstanceRow.gpu_seconds_before,
+    _Micros(InstanceRow.created_at),
+    _Micros(InstanceRow.walltime_end),
+)
 
 
 class GpuStore:
@@ -32,16 +67,36 @@ class GpuStore:
         self, since: datetime | None, until: datetime, now: datetime, model: str | None
     ) -> list[Allocation]:
         """Those that reach into [since, until); a job that still runs has its GPUs until now."""
+        models = None if model is None else [model]
+        return [
+            Allocation(name, gpus, moment(start_us), moment(max(start_us, end_us)))
+            for name, gpus, start_us, end_us in self.runs(since, until, now, models)
+        ]
+
+    def runs(
+        self,
+        since: datetime | None,
+        until: datetime,
+        now: datetime,
+        models: Collection[str] | None = None,
+    ) -> list[Run]:
+        """The same, of some models or of all."""
         row = InstanceRow
+        wheres = [row.gpus > 0]
+        if models is not None:
+            wheres.append(row.model.in_(models))
         ran = row.allocated_at.is_not(None) & (row.allocated_at < until)
-        if since is not None:
-            ran &= row.released_at.is_(None) | (row.released_at > since)
         earlier = (row.gpu_seconds_before > 0) & (row.created_at < until)
-        query = select(row).where(row.gpus > 0, or_(ran, earlier))
-        if model is not None:
-            query = query.where(row.model == model)
+        ended = [ran, row.released_at.is_not(None), row.gpu_seconds_before == 0]
+        if since is not None:
+            ended.append(row.released_at > since)
+        # Most have simply ended, and are told as they stand there.
+        odd = or_(earlier, ran & (row.released_at.is_(None) | (row.gpu_seconds_before > 0)))
+        now_us = micros(now)
         with self._database.read() as session:
-            return [each for found in session.scalars(query) for each in _allocations(found, now)]
+            found = session.execute(select(*_ENDED).where(*wheres, *ended)).all()
+            others = session.execute(select(*_OTHERS).where(*wheres, odd))
+            return [*found, *(run for each in others for run in _runs(*each, now_us=now_us))]
 
     def totals(self, since: datetime, until: datetime, models: Collection[str]) -> Totals:
         """Of the whole days (of UTC) that [since, until) reaches into."""
@@ -78,15 +133,23 @@ class GpuStore:
                 yield Part(row[0], row[1], row[2], float(row[3]))
 
 
-def _allocations(row: InstanceRow, now: datetime) -> Iterable[Allocation]:
-    if row.gpu_seconds_before > 0:
+def _runs(
+    model: str,
+    gpus: int,
+    allocated_us: int | None,
+    released_us: int | None,
+    seconds_before: float,
+    created_us: int,
+    walltime_end_us: int | None,
+    now_us: int,
+) -> Iterator[Run]:
+    if seconds_before > 0:
         # Of runs before a requeue only the sum is kept: they are taken to have come first.
-        length = timedelta(seconds=row.gpu_seconds_before / row.gpus)
-        yield Allocation(row.model, row.gpus, row.created_at, row.created_at + length)
-    if row.allocated_at is not None:
+        yield model, gpus, created_us, created_us + round(seconds_before / gpus * 1e6)
+    if allocated_us is not None:
         # While the cluster does not answer, nobody knows more than the time limit.
-        end = row.released_at or min(now, row.walltime_end or now)
-        yield Allocation(row.model, row.gpus, row.allocated_at, max(row.allocated_at, end))
+        until_us = now_us if walltime_end_us is None else min(now_us, walltime_end_us)
+        yield model, gpus, allocated_us, until_us if released_us is None else released_us
 
 
 def _day(moment: datetime) -> datetime:

@@ -13,10 +13,15 @@ from web.usage.models import ModelSumRow, UserModelSumRow, UserSumRow
 from web.usage.spans import Piece, Span, Unit, day_number, label, periods_of, pieces
 from web.usage.writing_store import increment
 
-# (user, day since 1970, model) -> tokens
-TokensOfUsers = Mapping[tuple[str, int, str], int]
-# (model, day since 1970) -> tokens
-TokensOfModels = Mapping[tuple[str, int], int]
+
+class Tokens(NamedTuple):
+    """What a user had of a model on a day (since 1970), and what all had of it then."""
+
+    user: str
+    day: int
+    model: str
+    tokens: int
+    of_all: int
 
 
 class Sum(NamedTuple):
@@ -99,25 +104,20 @@ class SumsStore:
                 rows = session.execute(query.limit(limit)).all()
         return [_sum(row[:-1], Unit.WHOLE) for row in rows], rows[0][-1] if rows else 0
 
-    def tokens_of_users(self, users: Collection[str], span: Span) -> TokensOfUsers:
-        """Of each day and model that they had any of."""
-        row = UserModelSumRow
-        tokens = row.prompt_tokens + row.completion_tokens
+    def tokens_by_day(self, users: Collection[str], span: Span) -> list[Tokens]:
+        """Of each day and model that these users had any of."""
+        mine, all_ = UserModelSumRow, ModelSumRow
+        tokens = mine.prompt_tokens + mine.completion_tokens
+        of_all = all_.prompt_tokens + all_.completion_tokens
+        same = (all_.period == mine.period) & (all_.model == mine.model)
         query = (
-            select(row.user, row.period, row.model, tokens)
-            .where(row.user.in_(users), _within(row.period, _days(span)))
-            .where(tokens > 0)
+            select(mine.user, mine.period, mine.model, tokens, of_all)
+            .join(all_, same)
+            .where(mine.user.in_(users), tokens > 0)
+            .where(mine.period.between(day_number(span.first), day_number(span.last)))
         )
         with self._database.read() as session:
-            return {(user, day, model): sum_ for user, day, model, sum_ in session.execute(query)}
-
-    def tokens_of_models(self, models: Collection[str], span: Span) -> TokensOfModels:
-        row = ModelSumRow
-        query = select(row.model, row.period, row.prompt_tokens + row.completion_tokens).where(
-            _within(row.period, _days(span)), row.model.in_(models)
-        )
-        with self._database.read() as session:
-            return {(model, day): tokens for model, day, tokens in session.execute(query)}
+            return [Tokens(*row) for row in session.execute(query)]
 
     def _sums(self, query: Select[Any], unit: Unit) -> list[Sum]:
         with self._database.read() as session:
@@ -159,10 +159,6 @@ def _part(
 def _within(period: Any, piece: Piece) -> ColumnElement[bool]:
     within: ColumnElement[bool] = period.between(piece.low, piece.high)
     return within
-
-
-def _days(span: Span) -> Piece:
-    return Piece(day_number(span.first), day_number(span.last))
 
 
 def _sum(row: Sequence[Any], unit: Unit) -> Sum:

@@ -181,25 +181,16 @@ def test_what_is_read_of_a_span_is_what_its_hours_tell(filled, span):
 @pytest.mark.parametrize("span", SPANS)
 def test_tokens_are_told_by_day(filled, span):
     sums = SumsStore(filled)
-    users = {
-        (user, label(day, Unit.DAY), model): tokens
-        for (user, day, model), tokens in sums.tokens_of_users(["alice", "bob"], span).items()
-    }
-    expected = by_the_hours(filled, span, By.USER, By.DAY, By.MODEL)
-    assert users == {
+    found = sums.tokens_by_day(["alice", "bob"], span)
+    assert {(t.user, label(t.day, Unit.DAY), t.model): t.tokens for t in found} == {
         names: line.prompt_tokens + line.completion_tokens
-        for names, line in expected.items()
+        for names, line in by_the_hours(filled, span, By.USER, By.DAY, By.MODEL).items()
         if names[0] in ("alice", "bob")
     }
-    models = {
-        (model, label(day, Unit.DAY)): tokens
-        for (model, day), tokens in sums.tokens_of_models(["x", "z"], span).items()
-    }
-    assert models == {
-        names: line.prompt_tokens + line.completion_tokens
-        for names, line in by_the_hours(filled, span, By.MODEL, By.DAY).items()
-        if names[0] in ("x", "z")
-    }
+    of_all = by_the_hours(filled, span, By.DAY, By.MODEL)
+    for each in found:
+        line = of_all[label(each.day, Unit.DAY), each.model]
+        assert each.of_all == line.prompt_tokens + line.completion_tokens
 
 
 def test_users_are_told_in_pages_those_with_most_tokens_first(database):

@@ -17,6 +17,7 @@ from web.config import Settings
 from web.database import Database
 from web.identity.account_store import AccountStore
 from web.identity.store import KeyStore
+from web.portal import parts
 from web.secrets import Secrets
 from web.usage import routes
 from web.usage.lines import Batch, Line, LineKey
@@ -66,7 +67,8 @@ def world(database, tmp_path, monkeypatch):
         opened.append(Database(*args, **options))
         return opened[-1]
 
-    monkeypatch.setattr(app_module, "Database", opening)
+    for module in (app_module, parts):
+        monkeypatch.setattr(module, "Database", opening)
     try:
         yield World(database, tmp_path)
     finally:

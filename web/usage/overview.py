@@ -1,0 +1,193 @@
+"""What pages show of usage: in all, over time, by model and by user, from days' and months' sums.
+
+GPU-hours are shared out as in every report (`web.usage.gpu_hours`): those of a model and a day by
+the tokens of that day. By users they are told of short spans only, because they are put together
+from their single days.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from web.usage import gpu_days
+from web.usage.gpu_days import GpuDays
+from web.usage.gpu_hours import gpu_hours
+from web.usage.gpu_store import GpuStore
+from web.usage.lines import COUNTS, Line
+from web.usage.spans import Span, Unit, day_number, label
+from web.usage.sums_store import Sum, SumsStore, Tokens
+
+# Models with a colour of their own in a picture; all others share one.
+MOST_LEADERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`gpu_hours`: None where nobody knows them."""
+
+    name: str
+    line: Line
+    gpu_hours: float | None = None
+
+    @property
+    def tokens(self) -> int:
+        return self.line.prompt_tokens + self.line.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`by_period` has every day or month of the span; models and users stand in the order of their
+    tokens, most first. `leaders`: the first models' tokens in each period."""
+
+    span: Span
+    total: Entry
+    by_period: Sequence[Entry]
+    by_model: Sequence[Entry]
+    leaders: Mapping[str, Sequence[int]]
+    users: Sequence[Entry] = ()
+    users_in_all: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UsersAsked:
+    """So many users whose names have that in them, those with most tokens first."""
+
+    named_like: str = ""
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(slots=True)
+class _Shares:
+    """GPU-microseconds."""
+
+    by_user: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    by_model: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    by_period: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+class OverviewDesk:
+    """Raises StorageError."""
+
+    def __init__(self, sums: SumsStore, gpus: GpuStore, clock: Callable[[], datetime]) -> None:
+        self._sums = sums
+        self._gpus = gpus
+        self._clock = clock
+
+    def of_user(self, user: str, span: Span) -> Overview:
+        sums = self._sums.of_user(user, span)
+        models = _added((each.name, each.line) for each in sums)
+        leaders = _leaders(models)
+        return _overview(
+            span,
+            models,
+            _added((each.period, each.line) for each in sums),
+            [each for each in sums if each.name in leaders],
+            leaders,
+            self._shares(user, span) if self._gpus.has_gpus() else None,
+        )
+
+    def of_everybody(self, span: Span, users: UsersAsked | None = None) -> Overview:
+        """With some of the users, if they are asked for."""
+        models = {each.name: each.line for each in self._sums.by_model(span)}
+        periods = {each.period: each.line for each in self._sums.of_everybody(span)}
+        leaders = _leaders(models)
+        of_leaders = self._sums.of_everybody(span, leaders)
+        days = self._days(span) if self._gpus.has_gpus() else None
+        shares = None if days is None else _whole(days, span)
+        found, in_all = self._users(span, users, days) if users is not None else ([], 0)
+        return _overview(span, models, periods, of_leaders, leaders, shares, found, in_all)
+
+    def _users(
+        self, span: Span, asked: UsersAsked, days: GpuDays | None
+    ) -> tuple[list[Entry], int]:
+        found, in_all = self._sums.by_user(span, asked.named_like, asked.offset, asked.limit)
+        shares = None
+        if days is not None and span.unit is Unit.DAY:
+            mine = self._sums.tokens_by_day([each.name for each in found], span)
+            shares = _shared(mine, days, span).by_user
+        return [Entry(each.name, each.line, _hours(shares, each.name)) for each in found], in_all
+
+    def _shares(self, user: str, span: Span) -> _Shares:
+        mine = self._sums.tokens_by_day([user], span)
+        return _shared(mine, self._days(span, {each.model for each in mine}), span)
+
+    def _days(self, span: Span, models: Collection[str] | None = None) -> GpuDays:
+        now = self._clock()
+        until = min(span.end, now)
+        return gpu_days.by_day(self._gpus.runs(span.begin, until, now, models), span, until)
+
+
+def _shared(mine: Iterable[Tokens], days: GpuDays, span: Span) -> _Shares:
+    shares, first, unit = _Shares(), day_number(span.first), span.unit
+    labels = [label(first + number, unit) for number in range(span.days)]
+    for user, day, model, tokens, of_all in mine:
+        if model in days:
+            part = days[model][day - first] * tokens / of_all
+            shares.by_user[user] += part
+            shares.by_model[model] += part
+            shares.by_period[labels[day - first]] += part
+    return shares
+
+
+def _whole(days: GpuDays, span: Span) -> _Shares:
+    """What all had, and what nobody used."""
+    shares, first, unit = _Shares(), day_number(span.first), span.unit
+    for model, amounts in days.items():
+        shares.by_model[model] = sum(amounts)
+    for number, amounts in enumerate(zip(*days.values(), strict=True)):
+        shares.by_period[label(first + number, unit)] += sum(amounts)
+    return shares
+
+
+def _overview(
+    span: Span,
+    models: Mapping[str, Line],
+    periods: Mapping[str, Line],
+    of_leaders: Iterable[Sum],
+    leaders: Sequence[str],
+    shares: _Shares | None,
+    users: Sequence[Entry] = (),
+    users_in_all: int = 0,
+) -> Overview:
+    of_models, of_periods = (shares.by_model, shares.by_period) if shares else (None, None)
+    told = {**dict.fromkeys(of_models or (), Line()), **models}
+    by_model = [Entry(name, line, _hours(of_models, name)) for name, line in told.items()]
+    by_period = [
+        Entry(name, periods.get(name, Line()), _hours(of_periods, name)) for name in span.labels()
+    ]
+    tokens = {(each.name, each.period): _tokens(each.line) for each in of_leaders}
+    everything = _added(("", line) for line in models.values()).get("", Line())
+    total = None if of_models is None else gpu_hours(sum(of_models.values()))
+    return Overview(
+        span,
+        Entry("", everything, total),
+        by_period,
+        sorted(by_model, key=lambda each: (-each.tokens, -(each.gpu_hours or 0), each.name)),
+        {name: [tokens.get((name, each.name), 0) for each in by_period] for name in leaders},
+        users,
+        users_in_all,
+    )
+
+
+def _leaders(models: Mapping[str, Line]) -> list[str]:
+    used = [name for name, line in models.items() if _tokens(line)]
+    return sorted(used, key=lambda name: (-_tokens(models[name]), name))[:MOST_LEADERS]
+
+
+def _added(lines: Iterable[tuple[str, Line]]) -> dict[str, Line]:
+    found: dict[str, Line] = {}
+    for key, line in lines:
+        total = found.setdefault(key, Line())
+        for name in COUNTS:
+            setattr(total, name, getattr(total, name) + getattr(line, name))
+    return found
+
+
+def _tokens(line: Line) -> int:
+    return line.prompt_tokens + line.completion_tokens
+
+
+def _hours(shares: Mapping[str, float] | None, name: str) -> float | None:
+    return gpu_hours(shares.get(name, 0)) if shares is not None else None
