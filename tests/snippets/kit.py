@@ -14,7 +14,7 @@ from web.portal.snippets.clients import client
 from web.portal.snippets.parts import KEY_VARIABLE, QUESTION, Aim, Snippet
 
 LENGTH = 8192
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 WANTED = Path(__file__).parent / "clients"
 
 

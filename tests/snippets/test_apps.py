@@ -135,7 +135,7 @@ def open_webui(gateway: Gateway, folder: Path) -> Iterator[Visitor]:
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
-        wait_until(lambda: process.poll() is not None or is_up(url), 120, "Open WebUI is up")
+        wait_until(lambda: process.poll() is not None or is_up(url), 240, "Open WebUI is up")
         assert process.poll() is None, (folder / "open-webui.log").read_text()[-2000:]
         yield Visitor(url)
     finally:
