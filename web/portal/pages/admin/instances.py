@@ -1,5 +1,6 @@
 """Instances, model by model, live; orders for them, and what became of those."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,7 @@ from datetime import datetime
 from flask import Blueprint, Response
 
 from web.fleet.past_store import PastStore
+from web.fleet.states import Instance
 from web.portal.forms import asked
 from web.portal.page import fragment, page
 from web.portal.pages.admin.door import show
@@ -77,7 +79,8 @@ class InstancePages:
         number = page_number(asked("page"))
 
         def look() -> Sight:
-            live = by_model(parts.instances.live())
+            running = parts.instances.live()
+            live = by_model(running)
             names = names_shown(snapshot.names, snapshot.routes, live, text, which)
             shown = slice_of(names, number, MODELS_PER_PAGE)
             past = self._past.last_of(shown, PAST_SHOWN)
@@ -87,15 +90,19 @@ class InstancePages:
             )
             words = {"q": text, "show": which.value if which is not Which.BUSY else ""}
             paging = Paging(PATH, number, len(names), words, MODELS_PER_PAGE)
-            return Sight(groups, self._orders(), paging, now)
+            return Sight(groups, self._orders(running), paging, now)
 
         return parts.aside.do(look)
 
-    def _orders(self) -> tuple[OrderLine, ...]:
-        records = self._parts.orders.recent(ORDERS_SHOWN)
-        ids = [r.order.instance_id for r in records if r.order.instance_id is not None]
-        known = {i.id: i for i in self._parts.instances.live_or_named(ids)} if ids else {}
-        return tuple(order_line(r, known.get(r.order.instance_id or "")) for r in records)
+    def _orders(self, live: Iterable[Instance]) -> tuple[OrderLine, ...]:
+        known: dict[str, Instance | None] = {i.id: i for i in live}
+        lines = []
+        for record in self._parts.orders.recent(ORDERS_SHOWN):
+            id_ = record.order.instance_id
+            if id_ is not None and id_ not in known:
+                known[id_] = self._parts.instances.find(id_)
+            lines.append(order_line(record, known.get(id_ or "")))
+        return tuple(lines)
 
     def one(self, _viewer: Viewer) -> Response:
         instance, tail = self._logs.look(asked("id"))
