@@ -37,6 +37,9 @@ from web.limits.gate import Gate
 from web.limits.limiting import Limiting, open_counters
 from web.limits.spending import Spending
 from web.limits.store import LimitStore
+from web.metrics import routes as metrics_routes
+from web.metrics.desk import MetricsDesk
+from web.metrics.token import read_token
 from web.openai_proxy import headers
 from web.openai_proxy import routes as openai_routes
 from web.openai_proxy.attendance import Attendance
@@ -94,6 +97,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(openapi_routes.create_blueprint(described()))
     usage, usage_aside = _add_usage(app, settings, authenticator, clock)
     _add_health(app, readiness)
+    _add_metrics(app, settings, outlook, readiness, clock)
     _add_request_ids(app)
     _add_error_handlers(app)
     limiting, behind = _data_path(
@@ -199,6 +203,23 @@ def _add_health(app: Flask, readiness: Readiness) -> None:
     app.add_url_rule("/health", "health", alive)
     app.add_url_rule("/ping", "ping", alive)
     app.add_url_rule("/ready", "ready", ready)
+
+
+def _add_metrics(
+    app: Flask,
+    settings: Settings,
+    outlook: Outlook,
+    readiness: Readiness,
+    clock: Callable[[], datetime],
+) -> None:
+    # Its connections are used by one thread beside the event loop, and by nobody else.
+    database = Database(settings.database_url, durable=False)
+    desk = MetricsDesk(database, outlook, readiness, clock)
+    token = read_token(settings.metrics_token_file)
+    trusts_proxies = settings.trusted_proxies > 0
+    app.register_blueprint(
+        metrics_routes.create_blueprint(desk, token, trusts_proxies=trusts_proxies)
+    )
 
 
 def _add_request_ids(app: Flask) -> None:

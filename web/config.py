@@ -163,6 +163,8 @@ class Settings(LoginSettings):
         "What an hour of one GPU costs; empty: no costs are shown."))
     currency: str = field(metadata=env("CURRENCY", CURRENCY, "EUR",
         "The currency of GPU_HOUR_PRICE."))
+    metrics_token_file: Path | None = field(metadata=env("METRICS_TOKEN_FILE", PATH, "",
+        "A file (0600) with the token that /metrics asks for; empty: for this host alone."))
     log_level: LogLevel = field(metadata=env("LOG_LEVEL", choice(LogLevel), "info",
         "Least level that is logged: debug, info, warning or error."))
     log_format: LogFormat = field(metadata=env("LOG_FORMAT", choice(LogFormat), "auto",

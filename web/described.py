@@ -9,6 +9,7 @@ from importlib.metadata import version
 from web.fleet import api as fleet
 from web.health_api import OPERATIONS as HEALTH
 from web.identity.browser import CSRF_HEADER, SESSION_COOKIE
+from web.metrics.api import OPERATION as METRICS
 from web.openai_proxy import api as openai_proxy
 from web.openai_proxy.refusals import EVERYWHERE
 from web.openapi.api import OPERATION as OPENAPI
@@ -39,6 +40,11 @@ SCHEMES: dict[str, Json] = {
         "type": "http",
         "scheme": "bearer",
         "description": "The token of one instance, which only its own job has.",
+    },
+    "metrics": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token in the gateway's METRICS_TOKEN_FILE.",
     },
     "session": {
         "type": "apiKey",
@@ -73,6 +79,7 @@ def operations() -> tuple[Operation, ...]:
         *openai_proxy.operations(),
         usage.OPERATION,
         *HEALTH,
+        METRICS,
         OPENAPI,
         fleet.OPERATION,
         *portal.operations(),

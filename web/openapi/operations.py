@@ -23,6 +23,8 @@ class Who(Enum):
     KEY = (("key",),)
     KEY_ANYHOW = (("key",), ("x_api_key",))
     WORKER = (("worker",),)
+    # Nothing on the gateway's own host.
+    METRICS = ((), ("metrics",))
     BROWSER = (("session",),)
     BROWSER_DEED = (("session", "csrf"),)
 

@@ -26,6 +26,7 @@ WHO = {
     ("key",): "an API key",
     ("key", "x_api_key"): "an API key, as `Authorization: Bearer` or as `x-api-key`",
     ("worker",): "the token of an instance",
+    ("metrics",): "the gateway's own host, or the token for metrics",
     ("session",): "who is logged in",
     ("session", "csrf"): "who is logged in, from a page of this gateway",
 }

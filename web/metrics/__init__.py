@@ -1,0 +1,1 @@
+"""Numbers for Prometheus, all from the database: every process and host tells the same."""
