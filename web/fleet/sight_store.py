@@ -42,13 +42,14 @@ class SightStore:
             return {model: (int(running), int(waiting)) for model, running, waiting in rows}
 
     def load_of(self, model: str, since: datetime) -> tuple[LoadSample, ...]:
-        """The load of the model's instances from `since` on, ended ones included, oldest first."""
+        """The load of the model's instances from `since` on, oldest first: of ended ones too, and
+        of each from when it was ready."""
         row, owner = TelemetryRow, InstanceRow
         query = (
             select(row.instance_id, row.at, row.running, row.waiting, row.kv_cache_usage)
             .join(owner, owner.id == row.instance_id)
             .where(owner.model == model, or_(owner.ended_at.is_(None), owner.ended_at >= since))
-            .where(row.at >= since)
+            .where(row.at >= since, row.at >= owner.ready_at)
             .order_by(row.at, row.id)
         )
         with self._database.read() as session:

@@ -39,8 +39,8 @@ def test_requests_are_added_up_over_what_serves(database, store):
 
 
 def test_the_load_of_a_model_is_that_of_its_instances_since_then(database, store):
-    store.intend(instance(S.READY, id="mine"))
-    store.intend(instance(S.READY, id="other", model="n"))
+    store.intend(instance(S.READY, id="mine", ready_at=ago(9000)))
+    store.intend(instance(S.READY, id="other", model="n", ready_at=ago(9000)))
     for id_, seconds, running in (("mine", 4000, 9), ("mine", 60, 2), ("other", 60, 7)):
         at = NOW - timedelta(seconds=seconds)
         store.receive(id_, lambda i, at=at, n=running: _beat(i, at, n), 10)
@@ -49,11 +49,21 @@ def test_the_load_of_a_model_is_that_of_its_instances_since_then(database, store
 
 
 def test_an_instance_that_ended_within_the_time_still_counts(database, store):
-    store.intend(instance(S.READY, id="mine"))
+    store.intend(instance(S.READY, id="mine", ready_at=ago(90)))
     store.receive("mine", lambda i: _beat(i, ago(60), 2), 10)
     store.receive("mine", lambda i: _over(i, 30), 10)
     assert len(SightStore(database).load_of("m", ago(3600))) == 1
     assert SightStore(database).load_of("m", ago(20)) == ()
+
+
+def test_what_is_told_while_an_engine_loads_is_no_load(database, store):
+    store.intend(instance(S.STARTING, id="never"))
+    store.intend(instance(S.READY, id="since", ready_at=ago(50)))
+    for id_ in ("never", "since"):
+        store.receive(id_, lambda i: _beat(i, ago(60), 0), 10)
+    store.receive("since", lambda i: _beat(i, ago(40), 3), 10)
+    found = SightStore(database).load_of("m", ago(3600))
+    assert [(s.instance_id, s.running) for s in found] == [("since", 3)]
 
 
 def _beat(found, at, running):

@@ -64,7 +64,7 @@ def test_a_queued_model_tells_the_reason_in_words_and_when_it_is_expected():
     seen = scene(queued, history=(SEEN,))
     assert headline(seen) == "Not yet: it waits in the queue."
     words = told(seen)
-    assert "It has waited for 4 min for a place on the cluster (Slurm job 7)." in words
+    assert "It has waited for 4 min for a place on the cluster (job 7)." in words
     assert "waiting its turn: jobs with a higher priority are ahead (Priority)" in words
     assert "expects it to start at 12:20 UTC (in 20 min)" in words
     assert "it is ready at 12:23 UTC (in 23 min)" in words
@@ -90,7 +90,7 @@ def test_a_loading_model_tells_how_long_it_usually_takes_and_when_it_is_ready():
         S.STARTING, running_since=ago(120), claimed_by="7", node="gpu1", created_at=ago(300)
     )
     seen = scene(starting, history=(SEEN,))
-    assert "It loads into memory on gpu1 (Slurm job 7), for 2 min." in told(seen)
+    assert "It loads into memory on gpu1 (job 7), for 2 min." in told(seen)
     assert "It usually takes 3 min, so it should be ready at 12:01 UTC (in 1 min)." in told(seen)
     progress = loading(seen)
     assert (progress.elapsed_s, progress.usual_s, progress.is_slow) == (120, 180, False)
@@ -127,7 +127,7 @@ def test_an_instance_whose_node_is_not_told_yet_has_loaded():
     unplaced = instance(S.READY, running_since=ago(90), ready_at=ago(1), node=None)
     seen = scene(unplaced, history=(SEEN,))
     assert headline(seen) == "Not yet: it is loading."
-    assert told(seen) == "It has loaded (Slurm job 7). The queue is about to tell where it runs."
+    assert told(seen) == "It has loaded (job 7). The queue is about to tell where it runs."
     assert loading(seen) is None
 
 

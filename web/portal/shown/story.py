@@ -61,7 +61,7 @@ def loading(scene: Scene) -> Loading | None:
 def _loading(scene: Scene) -> list[Markup]:
     status, instance = scene.status, scene.nearest
     where = f" on {instance.node}" if instance is not None and instance.node else ""
-    job = f" (Slurm job {status.job_id})" if status.job_id else ""
+    job = f" (job {status.job_id})" if status.job_id else ""
     if _does_not_answer(scene):
         return [
             say(
@@ -94,7 +94,7 @@ def _rest(scene: Scene) -> list[Markup]:
 
 def _queued(scene: Scene) -> list[Markup]:
     status, now = scene.status, scene.now
-    job = f" (Slurm job {status.job_id})" if status.job_id else ""
+    job = f" (job {status.job_id})" if status.job_id else ""
     since = status.pending_since
     age = f" for {span((now - since).total_seconds())}" if since else ""
     told = [say("It has waited{} for a place on the cluster{}.", age, job)]
@@ -131,7 +131,7 @@ def _failed(scene: Scene) -> list[Markup]:
         told.append(say("It is tried again as soon as somebody asks for it."))
     else:
         at = moment(status.next_launch_at, scene.now)
-        told.append(say("It is tried again at {} at the earliest, if somebody asks for it.", at))
+        told.append(say("It is tried again at {} at the earliest, if it is still wanted then.", at))
     return told
 
 
