@@ -22,7 +22,7 @@ def add_portal(app: Flask, parts: Parts) -> None:
     for name, filter_ in words.FILTERS.items():
         app.add_template_filter(filter_, name)
     app.add_template_global(asset, "asset")
-    app.add_template_global(parts.settings.proxy_base_url, "base_url")
+    app.jinja_env.globals["base_url"] = parts.settings.proxy_base_url
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(_blueprint(parts))
 
