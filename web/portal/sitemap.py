@@ -13,6 +13,8 @@ PAGES = {
     "/models/{name}": "One model: its instances, its queue, its past",
     "/use": "Code to copy for each client, with this address and a model of yours",
     "/playground": "Chat with a model",
+    "/usage": "What you used: tokens, requests, GPU-hours and cost, over time and by model",
+    "/usage/everybody": "What everybody used, by model and by user",
     "/docs": "This document for people",
     "/admin": "How the gateway and its cluster are",
     "/admin/users": "Users, found by name",
@@ -63,5 +65,7 @@ DEEDS = {
 # What is given to scripts or to keep: path -> (what it is, its media type).
 FILES = {
     "/playground/progress": ("How the start of a model goes", "application/json"),
+    "/usage/csv": ("What you used, for spreadsheets", "text/csv"),
+    "/usage/everybody/csv": ("What everybody used, for spreadsheets", "text/csv"),
 }
 OPEN = ("/docs",)
