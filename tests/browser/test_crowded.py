@@ -33,7 +33,8 @@ PAGES = (
     ("admin, crowded audit", "/admin/audit", ADMIN),
     ("admin, crowded instances", "/admin/instances?show=all", ADMIN),
 )
-MOST_ROWS = 60
+# 25 models a page on the page of instances, each with its last three.
+MOST_ROWS = 75
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.researcher import Researcher, from_login_to_answer, revoked_while_running
 from tests.browser.world import ADMIN, PASSWORD, USER, add_user, model
-from tests.traffic import Traffic
+from tests.traffic import Asking, Traffic
 from tests.waiting import wait_until
 
 MODEL = "test-org/Journey-1B"
@@ -27,7 +27,7 @@ def new_researcher(new_visitor, tmp_path):
 
 
 def test_from_login_to_a_streamed_answer_of_a_model_that_was_cold(make_gateway, new_researcher):
-    gateway = make_gateway(model(MODEL, engine_args={"startup-seconds": 8}))
+    gateway = make_gateway(model(MODEL, engine_args={"startup-seconds": 5}))
     add_user(gateway, USER)
 
     printed = from_login_to_answer(new_researcher(gateway))
@@ -53,7 +53,7 @@ def test_an_administrator_drains_an_instance_under_load_and_nobody_notices(
     wait_until(lambda: gateway.model(MODEL)["ready_instances"] == 2, 30, "two instances")
     visitor = new_visitor(gateway.base_url)
     page = visitor.log_in(ADMIN, PASSWORD)
-    with Traffic(gateway, MODEL, parallel=6) as traffic:
+    with Traffic(gateway, MODEL, 6, Asking(stream_s=(0.5, 2))) as traffic:
         traffic.wait_for(10)
         visitor.go("/admin/instances")
         row = page.get_by_role("row").filter(has=page.get_by_role("button", name="Drain")).first

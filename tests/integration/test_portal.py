@@ -12,7 +12,7 @@ from tests.gateway_process import Gateway
 from tests.integration.kit import SlurmKit
 from tests.integration.serving import MODEL, simulated
 from tests.slapd import person, running_slapd
-from tests.traffic import Traffic
+from tests.traffic import Asking, Traffic
 from tests.waiting import wait_until
 
 RESEARCHER, HEAD = "curie", "noether"
@@ -72,7 +72,7 @@ def researcher(visit, tmp_path) -> Iterator[Callable[[Gateway], Researcher]]:
 
 
 def test_from_a_login_by_the_directory_to_a_streamed_answer_from_a_cold_model(new_site, researcher):
-    printed = from_login_to_answer(researcher(new_site(engine_args={"startup-seconds": 8})))
+    printed = from_login_to_answer(researcher(new_site(engine_args={"startup-seconds": 5})))
 
     assert "Why is the sky blue?" in printed
 
@@ -103,7 +103,7 @@ def test_an_administrator_drains_an_instance_under_load_and_nobody_notices(new_s
     wait_until(lambda: gateway.model(MODEL)["ready_instances"] == 2, 60, "two instances")
     gateway.cli("users", "create", HEAD, "--admin")
     visitor = visit(gateway, HEAD)
-    with Traffic(gateway, MODEL, parallel=6) as traffic:
+    with Traffic(gateway, MODEL, 6, Asking(stream_s=(0.5, 2))) as traffic:
         traffic.wait_for(10)
         instance = drain_one(visitor.go("/admin/instances"))
         live = visitor.page.get_by_role("region", name="The instance, live")
