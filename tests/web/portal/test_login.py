@@ -193,6 +193,18 @@ def test_two_tabs_with_the_form_both_work(gateway: InProcess) -> None:
     assert answer.status_code == 303
 
 
+def test_who_became_somebody_in_another_tab_can_still_try_again(gateway: InProcess) -> None:
+    browser = Browser(gateway)
+    csrf = csrf_in(browser.get("/login"))
+    browser.client.set_cookie(SESSION_COOKIE, gateway.session("bob"))
+    refused = browser.post("/login", {"user": "ada", "password": "wrong"}, csrf=csrf)
+
+    again = {"user": "ada", "password": PASSWORD}
+    answer = browser.post("/login", again, csrf=csrf_in(refused))
+
+    assert (refused.status_code, answer.status_code) == (401, 303)
+
+
 def test_wrong_passwords_slow_down_and_the_page_says_so(gateway: InProcess) -> None:
     browser = Browser(gateway)
     answers = [browser.log_in("ada", "wrong") for _ in range(7)]
