@@ -49,7 +49,8 @@ def _make_anew(key: tuple[str, ...]) -> None:
 
 def _copy(key: tuple[str, ...]) -> str:
     names = (*OF_A_KEY, "user_name", *COUNTS, "duration_s")
-    told, grouped = names, ""
+    told: tuple[str, ...] = names
+    grouped = ""
     if "user_name" not in key:
         sums = [f"sum({name})" for name in (*COUNTS, "duration_s")]
         told, grouped = (*OF_A_KEY, "min(user_name)", *sums), f"GROUP BY {', '.join(OF_A_KEY)} "
