@@ -16,6 +16,7 @@ from playwright.sync_api import (
     Response,
     StorageState,
     WebError,
+    expect,
     sync_playwright,
 )
 
@@ -44,6 +45,8 @@ LOCAL_SCHEMES = ("data:", "blob:", "about:")
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     program = need("chromium", "chromium")
+    # A machine that does much else at once is slow; nothing waits longer than what is waited for.
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(program), args=[*ARGUMENTS])
         try:

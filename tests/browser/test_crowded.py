@@ -28,6 +28,8 @@ PAGES = (
     ("user, crowded key new", "/keys/new", USER),
     ("user, crowded use it", "/use", USER),
     ("user, crowded playground", "/playground", USER),
+    ("user, crowded usage", "/usage", USER),
+    ("admin, crowded usage of everybody", "/usage/everybody", ADMIN),
     ("admin, crowded users", "/admin/users", ADMIN),
     ("admin, crowded keys", "/admin/keys", ADMIN),
     ("admin, crowded audit", "/admin/audit", ADMIN),
