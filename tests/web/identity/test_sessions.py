@@ -98,6 +98,7 @@ def test_a_session_ends_after_its_lifetime_however_busy(world: World) -> None:
         world.later(hours=1)
 
     assert not world.is_in(token)
+    assert world.rows()[0].ends_at == NOON + timedelta(hours=HOURS)
 
 
 def test_a_session_ends_when_nothing_is_done_for_long(world: World) -> None:
