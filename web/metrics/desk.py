@@ -31,14 +31,15 @@ class MetricsDesk:
         self._sums = SumsStore(database)
         self._version = version("kscope-gateway")
 
-    def look(self) -> Sight:
-        """Raises StorageError: without the database there is nothing to tell."""
+    def tell(self, render: Callable[[Sight], bytes]) -> bytes:
+        """What `render` makes of all there is, beside the event loop: with hundreds of models it
+        has much to write, and streams go on meanwhile. Raises StorageError."""
         snapshot = self._outlook.snapshot
         routes = tuple(snapshot.routes[name] for name in snapshot.names)
         always = Span(EPOCH, self._clock().date())
 
-        def ask() -> Sight:
-            return Sight(
+        def ask() -> bytes:
+            sight = Sight(
                 self._version,
                 self._readiness.parts(),
                 self._looked(),
@@ -46,6 +47,7 @@ class MetricsDesk:
                 self._instances.live(),
                 {each.name: each.line for each in self._sums.by_model(always)},
             )
+            return render(sight)
 
         return self._aside.do(ask)
 
