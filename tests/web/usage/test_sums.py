@@ -5,11 +5,10 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import func, select
 
-from web.database import MIGRATIONS, Database, StorageError
+from tests.web.migrating import downgrade
+from web.database import Database, StorageError
 from web.usage import store as store_module
 from web.usage.lines import COUNTS, Batch, Line, LineKey, Question
 from web.usage.models import ModelSumRow, UsageRow, UserModelSumRow, UserSumRow
@@ -119,16 +118,9 @@ def test_writers_at_the_same_time_lose_nothing_of_each_other(database):
 
 
 def test_a_database_that_had_only_hours_has_their_sums_after_migrating(database):
-    def migrate(to, revision):
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        with database._writing_engine.begin() as connection:
-            config.attributes["connection"] = connection
-            to(config, revision)
-
     UsageStore(database).add("w", Batch(1, some_lines(random.Random(3), 300)), NOW)
-    migrate(command.downgrade, "0006")
-    migrate(command.upgrade, "head")
+    downgrade(database, "0006")
+    database.migrate()
     assert_exact(database)
     UsageStore(database).add("w", Batch(2, some_lines(random.Random(4), 50)), NOW)
     assert_exact(database)
