@@ -4,6 +4,7 @@ A time is written so that it is right without JavaScript (in UTC, and said so); 
 browser shows its own zone's (static/portal.js).
 """
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -29,6 +30,9 @@ def short_number(value: float | None) -> str:
         # What rounds up to 1,000 of the smaller unit is one of the larger.
         if abs(value) >= limit * 0.9995:
             return f"{value / limit:.3g}{unit}"
+    if 0 < abs(value) < 1:
+        # Two digits that say something: on the scale of a chart, 0.002 and 0.004 are not the same.
+        return f"{value:.{1 - math.floor(math.log10(abs(value)))}f}".rstrip("0")
     return number(round(value, 2) if isinstance(value, float) else value)
 
 

@@ -33,6 +33,9 @@ def test_a_number_is_told_whole_with_two_places_at_most(value: float | None, tol
         (1_234_567, "1.23M"),
         (2.5e9, "2.5G"),
         (None, "–"),
+        (0.5, "0.5"),
+        (0.004, "0.004"),
+        (0.01234, "0.012"),
     ],
 )
 def test_a_short_number_has_three_digits_and_a_unit(value: float | None, told: str) -> None:
