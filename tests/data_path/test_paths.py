@@ -8,9 +8,9 @@ from tests.data_path.raw import CHAT, request, talk
 
 # vLLM 0.32's routes beside ours (from its /openapi.json, and the development ones).
 ENGINE_ONLY = [
-    "/abort_requests", "/collective_rpc", "/docs", "/get_world_size", "/inference/v1/generate",
+    "/abort_requests", "/collective_rpc", "/get_world_size", "/inference/v1/generate",
     "/init_weight_transfer_engine", "/invocations", "/is_paused", "/is_scaling_elastic_ep",
-    "/is_sleeping", "/load", "/metrics", "/pause", "/pooling", "/classify",
+    "/is_sleeping", "/load", "/pause", "/pooling", "/classify",
     "/redoc", "/reset_encoder_cache", "/reset_mm_cache", "/reset_prefix_cache", "/resume",
     "/scale_elastic_ep", "/server_info", "/sleep", "/start_profile", "/stop_profile",
     "/tokenizer_info", "/update_weights", "/v1/load_lora_adapter", "/v1/unload_lora_adapter",
@@ -42,6 +42,15 @@ def test_a_path_outside_the_table_reaches_no_engine(bench, path, method):
     assert reply.status in (400, 404, 405), reply.raw[:300]
     assert reply.clean
     assert reply.error["message"]
+    assert bench.state()["seen"] == seen
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/docs", "/metrics"])
+def test_what_an_engine_has_too_is_the_gateways_own(bench, path, method):
+    seen = bench.state()["seen"]
+    reply = talk(bench.port, request(b"", bench.gateway.key, path, method=method))
+    assert (reply.status, reply.clean) == (200 if method == "GET" else 405, True)
     assert bench.state()["seen"] == seen
 
 
