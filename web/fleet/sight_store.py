@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from web.database import Database
 from web.fleet.evidence import LoadSample
@@ -22,10 +23,23 @@ class SightStore:
     def live_of(self, model: str) -> tuple[Instance, ...]:
         """Its instances that are not over, the oldest first."""
         live = [state.value for state in InstanceState if not state.is_over]
+        # By the index on both columns: a model may have had thousands of instances.
+        own = (InstanceRow.model == model, InstanceRow.ended_at.is_(None))
         query = (
             select(InstanceRow)
-            .where(InstanceRow.state.in_(live), InstanceRow.model == model)
+            .where(*own, InstanceRow.state.in_(live))
             .order_by(InstanceRow.created_at)
+        )
+        with self._database.read() as session:
+            return tuple(map(to_instance, session.scalars(query)))
+
+    def past_of(self, model: str, most: int) -> tuple[Instance, ...]:
+        """Its instances that ended last, the newest first."""
+        query = (
+            select(InstanceRow)
+            .where(InstanceRow.model == model, InstanceRow.ended_at.is_not(None))
+            .order_by(InstanceRow.ended_at.desc())
+            .limit(most)
         )
         with self._database.read() as session:
             return tuple(map(to_instance, session.scalars(query)))
@@ -44,13 +58,23 @@ class SightStore:
     def load_of(self, model: str, since: datetime) -> tuple[LoadSample, ...]:
         """The load of the model's instances from `since` on, oldest first: of ended ones too, and
         of each from when it was ready."""
-        row, owner = TelemetryRow, InstanceRow
-        query = (
-            select(row.instance_id, row.at, row.running, row.waiting, row.kv_cache_usage)
-            .join(owner, owner.id == row.instance_id)
-            .where(owner.model == model, or_(owner.ended_at.is_(None), owner.ended_at >= since))
-            .where(row.at >= since, row.at >= owner.ready_at)
-            .order_by(row.at, row.id)
-        )
+        row = TelemetryRow
         with self._database.read() as session:
-            return tuple(LoadSample(*found) for found in session.execute(query))
+            ready = _ready_since(session, model, since)
+            query = (
+                select(row.instance_id, row.at, row.running, row.waiting, row.kv_cache_usage)
+                .where(row.instance_id.in_(sorted(ready)), row.at >= since)
+                .order_by(row.at, row.id)
+            )
+            found = (LoadSample(*each) for each in session.execute(query))
+            return tuple(each for each in found if each.at >= ready[each.instance_id])
+
+
+def _ready_since(session: Session, model: str, since: datetime) -> dict[str, datetime]:
+    """instance id -> when it was ready, of those that served at any time from `since` on."""
+    row = InstanceRow
+    columns = select(row.id, row.ready_at).where(row.model == model)
+    # Two questions, because each can go by the index.
+    asked = (row.ended_at.is_(None), row.ended_at >= since)
+    found = (row for each in asked for row in session.execute(columns.where(each)))
+    return {id_: ready_at for id_, ready_at in found if ready_at is not None}

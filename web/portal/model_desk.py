@@ -14,7 +14,6 @@ from web.catalog.deployment import Deployment
 from web.demand.store import LONG_AGO, Asked
 from web.fleet.evidence import LoadSample
 from web.fleet.orders import OrderKind
-from web.fleet.past_store import PastStore
 from web.fleet.policy import Policy
 from web.fleet.scaling import floor_at
 from web.fleet.sight_store import SightStore
@@ -80,7 +79,6 @@ class ModelDesk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._sights = SightStore(parts.database)
-        self._past = PastStore(parts.database)
 
     def requests_now(self) -> dict[str, tuple[int, int]]:
         return self._sights.requests_now()
@@ -97,7 +95,7 @@ class ModelDesk:
         )
 
     def past(self, model: str) -> tuple[Instance, ...]:
-        return self._past.last_of([model], PAST).get(model, ())
+        return self._sights.past_of(model, PAST)
 
     def history(self, model: str) -> tuple[tuple[Instance, ...], tuple[LoadSample, ...]]:
         """(all instances that are known, the load of the last hour)"""

@@ -30,6 +30,14 @@ def test_a_models_live_instances_are_its_own_oldest_first(database, store):
     assert [i.id for i in SightStore(database).live_of("m")] == ["old", "young"]
 
 
+def test_a_models_past_is_its_own_newest_first_and_no_longer_than_asked(database, store):
+    for n in range(5):
+        store.intend(instance(S.STOPPED, id=f"past{n}", ended_at=ago(100 * n)))
+    store.intend(instance(S.READY, id="live"))
+    store.intend(instance(S.FAILED, id="other", model="n", ended_at=ago(1)))
+    assert [i.id for i in SightStore(database).past_of("m", 3)] == ["past0", "past1", "past2"]
+
+
 def test_requests_are_added_up_over_what_serves(database, store):
     store.intend(instance(S.READY, id="a", load=Load(2, 1)))
     store.intend(instance(S.DRAINING, id="b", load=Load(3)))
