@@ -1,7 +1,7 @@
 """A model followed in a browser: started by a button, watched to ready, cancelled again."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from tests.browser.kit import Visitor
 from tests.browser.world import PASSWORD, USER, add_user, model
@@ -83,3 +83,16 @@ def test_a_start_that_nobody_else_wants_is_cancelled_after_a_question(gateway, v
     expect(page.get_by_text(told)).to_be_visible(timeout=START_MS)
     expect(page.get_by_text("None is running.")).to_be_visible(timeout=START_MS)
     assert gateway.model("slow")["state"] == "cold"
+
+
+def test_a_page_that_stays_open_goes_on_asking_every_minute(gateway, visitor):
+    visitor.page.clock.install()
+    page = start(visitor, "slow")
+
+    def is_renewal(answer: Response) -> bool:
+        return (answer.request.post_data or "") == "deed=renew"
+
+    with page.expect_response(is_renewal) as told:
+        page.clock.fast_forward(61_000)
+
+    assert told.value.status == 204
