@@ -96,10 +96,15 @@ def _operation(operation: Operation, schema_of: SchemaOf) -> Json:
     told["responses"] = {**responses, **_named_errors(operation.errors, operation.tells)}
     if len(told["responses"]) < len(operation.answers) + len(operation.errors):
         raise ValueError(f"{operation.method} {operation.path} describes a status twice")
-    told["security"] = [{name: [] for name in all_of} for all_of in operation.who.value]
+    told["security"] = [dict(map(_needed, all_of)) for all_of in operation.who.value]
     if operation.reference:
         told["externalDocs"] = {"url": operation.reference}
     return told
+
+
+def _needed(scheme_and_roles: str) -> tuple[str, list[str]]:
+    scheme, *roles = scheme_and_roles.split()
+    return scheme, roles
 
 
 def _named_errors(described: Sequence[Errors], tells: Tells) -> Json:

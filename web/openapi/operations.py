@@ -17,7 +17,8 @@ Shape: TypeAlias = type | Json
 
 
 class Who(Enum):
-    """What a caller presents: security schemes, each inner list all together."""
+    """What a caller presents: security schemes, each inner list all together. A role that is
+    needed, too, stands behind its scheme."""
 
     ANYBODY = ()
     KEY = (("key",),)
@@ -27,6 +28,8 @@ class Who(Enum):
     METRICS = ((), ("metrics",))
     BROWSER = (("session",),)
     BROWSER_DEED = (("session", "csrf"),)
+    ADMIN = (("session administrator",),)
+    ADMIN_DEED = (("session administrator", "csrf"),)
 
 
 class Tells(StrEnum):

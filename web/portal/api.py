@@ -18,7 +18,7 @@ from web.openai_proxy.refusals import DATABASE_AWAY, ENGINE_ERRORS, KEY_REFUSED,
 from web.openai_proxy.table import PLAYGROUND
 from web.openapi.errors import HTML
 from web.openapi.operations import Answer, Body, Errors, Json, Operation, Parameter, Tells, Who
-from web.portal.sitemap import DEEDS, FILES, OPEN, PAGES, PARTS
+from web.portal.sitemap import ADMINISTRATION, DEEDS, FILES, OPEN, PAGES, PARTS
 
 FORM = "application/x-www-form-urlencoded"
 _PAGE: Json = {"type": "string", "description": "A page."}
@@ -114,9 +114,8 @@ def _login() -> Iterator[Operation]:
 
 def _pages() -> Iterator[Operation]:
     for path, summary in PAGES.items():
-        who = Who.ANYBODY if path in OPEN else Who.BROWSER
         answers = (Answer({HTML: _PAGE}), _onwards("To the login, or to where it stands now."))
-        yield _operation(path, summary, "A page.", who, answers, _SHOWN)
+        yield _operation(path, summary, "A page.", _who(path), answers, _SHOWN)
 
 
 def _parts() -> Iterator[Operation]:
@@ -126,21 +125,22 @@ def _parts() -> Iterator[Operation]:
             _onwards("To the login."),
             Answer({}, "Nothing has changed.", ("ETag",), status=304),
         )
-        yield _operation(path, summary, "Part of a page.", Who.BROWSER, answers, _SHOWN)
+        yield _operation(path, summary, "Part of a page.", _who(path), answers, _SHOWN)
 
 
 def _deeds() -> Iterator[Operation]:
     for path, summary in DEEDS.items():
         told = "A form of a page. What cannot be undone is asked once more, on a page (200)."
         answers = (_onwards(), Answer({HTML: _PAGE}, "A question, or what is shown only once."))
-        deed = _operation(path, summary, told, Who.BROWSER_DEED, answers, _DONE)
+        who = Who.ADMIN_DEED if _who(path) is Who.ADMIN else Who.BROWSER_DEED
+        deed = _operation(path, summary, told, who, answers, _DONE)
         yield replace(deed, method="post", body=Body({FORM: _FORM}))
 
 
 def _files() -> Iterator[Operation]:
     for path, (summary, kind) in FILES.items():
         answers = (Answer({kind: {"type": "string"}}), _onwards("To the login."))
-        yield _operation(path, summary, "No page.", Who.BROWSER, answers, _SHOWN)
+        yield _operation(path, summary, "No page.", _who(path), answers, _SHOWN)
     static = (
         Answer({"*/*": {"type": "string"}}, "The file.", ("ETag",)),
         Answer({}, "Nothing has changed.", ("ETag",), status=304),
@@ -151,6 +151,12 @@ def _files() -> Iterator[Operation]:
         "/static/{filename}", looks, "A file.", Who.ANYBODY, static, (NO_SUCH_THING, OUR_FAULT)
     )
     yield replace(described, parameters={"filename": name})
+
+
+def _who(path: str) -> Who:
+    if path in OPEN:
+        return Who.ANYBODY
+    return Who.ADMIN if path.startswith(ADMINISTRATION) else Who.BROWSER
 
 
 def _operation(

@@ -69,3 +69,5 @@ FILES = {
     "/usage/everybody/csv": ("What everybody used, for spreadsheets", "text/csv"),
 }
 OPEN = ("/docs",)
+# Where paths begin that exist for administrators only.
+ADMINISTRATION = ("/admin", "/usage/everybody")

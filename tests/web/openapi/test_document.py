@@ -190,6 +190,20 @@ def test_every_scheme_that_an_operation_asks_for_is_explained() -> None:
     assert asked == set(DOCUMENT["components"]["securitySchemes"])
 
 
+def test_what_is_for_administrators_alone_says_so(gateway: InProcess) -> None:
+    told = {
+        named
+        for named, operation in operations().items()
+        if any("administrator" in roles for n in operation["security"] for roles in n.values())
+    }
+    user, admin = ROLES.index("session"), ROLES.index("admin's session")
+    wanted = {nameless(n) for n, row in MATRIX.items() if row[user] == 404 != row[admin]}
+
+    assert wanted
+    assert wanted - told == set()
+    assert {named.partition(" ")[2].split("/")[1] for named in told} == {"admin", "usage"}
+
+
 def test_what_is_described_twice_is_refused() -> None:
     twice = Operation("/x", "x", "x", "gateway", (Answer(),))
     with pytest.raises(ValueError, match="get /x is described twice"):

@@ -29,6 +29,8 @@ WHO = {
     ("metrics",): "the gateway's own host, or the token for metrics",
     ("session",): "who is logged in",
     ("session", "csrf"): "who is logged in, from a page of this gateway",
+    ("session administrator",): "administrators",
+    ("session administrator", "csrf"): "administrators, from a page of this gateway",
 }
 
 
@@ -131,7 +133,11 @@ def _entry(document: Json, path: str, method: str, operation: Json, base_url: st
     body = operation.get("requestBody", {})
     content = body.get("content", {})
     example = next((each["example"] for each in content.values() if "example" in each), None)
-    schemes = tuple(name for all_of in operation["security"] for name in all_of)
+    schemes = tuple(
+        " ".join((name, *roles))
+        for all_of in operation["security"]
+        for name, roles in all_of.items()
+    )
     can_be_pasted = "{" not in path and (not content or example is not None)
     return Entry(
         anchor=operation["operationId"],
