@@ -43,13 +43,13 @@ def _of_moment(element: _Micros, compiler: SQLCompiler, **more: Any) -> str:
     return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **more)}) * 1e6 AS bigint)"
 
 
-_ALLOCATED_US, _RELEASED_US = _Micros(InstanceRow.allocated_at), _Micros(InstanceRow.released_at)
-_ENDED = (InstanceRow.model, InstanceRow.gpus, _ALLOCATED_US, _RELEASED_US)
+_row = InstanceRow.__table__.c
+_ENDED = (_row.model, _row.gpus, _Micros(_row.allocated_at), _Micros(_row.released_at))
 _OTHERS = (
     *_ENDED,
-    InstanceRow.gpu_seconds_before,
-    _Micros(InstanceRow.created_at),
-    _Micros(InstanceRow.walltime_end),
+    _row.gpu_seconds_before,
+    _Micros(_row.created_at),
+    _Micros(_row.walltime_end),
 )
 
 
@@ -81,7 +81,7 @@ class GpuStore:
         models: Collection[str] | None = None,
     ) -> list[Run]:
         """The same, of some models or of all."""
-        row = InstanceRow
+        row = _row
         wheres = [row.gpus > 0]
         if models is not None:
             wheres.append(row.model.in_(models))
@@ -96,7 +96,7 @@ class GpuStore:
         with self._database.read() as session:
             found = session.execute(select(*_ENDED).where(*wheres, *ended)).all()
             others = session.execute(select(*_OTHERS).where(*wheres, odd))
-            return [*found, *(run for each in others for run in _runs(*each, now_us=now_us))]
+            return [*found, *(run for each in others for run in _runs(now_us, *each))]
 
     def totals(self, since: datetime, until: datetime, models: Collection[str]) -> Totals:
         """Of the whole days (of UTC) that [since, until) reaches into."""
@@ -134,6 +134,7 @@ class GpuStore:
 
 
 def _runs(
+    now_us: int,
     model: str,
     gpus: int,
     allocated_us: int | None,
@@ -141,7 +142,6 @@ def _runs(
     seconds_before: float,
     created_us: int,
     walltime_end_us: int | None,
-    now_us: int,
 ) -> Iterator[Run]:
     if seconds_before > 0:
         # Of runs before a requeue only the sum is kept: they are taken to have come first.

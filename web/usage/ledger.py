@@ -24,8 +24,9 @@ from web.usage.store import UsageStore
 FLUSH_INTERVAL_S = 2.0
 CLOSE_WITHIN_S = 5.0
 RETRY_S = 0.2
-# One transaction; SQLite takes 5 ms for it, and all streams wait so long.
-MAX_BATCH_LINES = 500
+# One transaction; with the sums of days and months SQLite takes 5 ms for it, and all streams wait
+# so long.
+MAX_BATCH_LINES = 150
 # Some 30 MB. Beyond, while the database is away, new keys share a line for each model and hour.
 MAX_LINES = 100_000
 NOBODY = ""

@@ -25,6 +25,17 @@ class Line:
     estimated_tokens: int = 0
     duration_s: float = 0.0
 
+    def add(self, other: "Line") -> None:
+        """Each count by its name: a page adds thousands of lines up."""
+        self.requests += other.requests
+        self.errors += other.errors
+        self.aborted += other.aborted
+        self.prompt_tokens += other.prompt_tokens
+        self.cached_tokens += other.cached_tokens
+        self.completion_tokens += other.completion_tokens
+        self.estimated_tokens += other.estimated_tokens
+        self.duration_s += other.duration_s
+
 
 COUNTS = tuple(field.name for field in fields(Line))
 

@@ -14,7 +14,7 @@ from web.usage import gpu_days
 from web.usage.gpu_days import GpuDays
 from web.usage.gpu_hours import gpu_hours
 from web.usage.gpu_store import GpuStore
-from web.usage.lines import COUNTS, Line
+from web.usage.lines import Line
 from web.usage.spans import Span, Unit, day_number, label
 from web.usage.sums_store import Sum, SumsStore, Tokens
 
@@ -111,7 +111,7 @@ class OverviewDesk:
 
     def _shares(self, user: str, span: Span) -> _Shares:
         mine = self._sums.tokens_by_day([user], span)
-        return _shared(mine, self._days(span, {each.model for each in mine}), span)
+        return _shared(mine, self._days(span, {model for _, _, model, _, _ in mine}), span)
 
     def _days(self, span: Span, models: Collection[str] | None = None) -> GpuDays:
         now = self._clock()
@@ -179,9 +179,9 @@ def _leaders(models: Mapping[str, Line]) -> list[str]:
 def _added(lines: Iterable[tuple[str, Line]]) -> dict[str, Line]:
     found: dict[str, Line] = {}
     for key, line in lines:
-        total = found.setdefault(key, Line())
-        for name in COUNTS:
-            setattr(total, name, getattr(total, name) + getattr(line, name))
+        if key not in found:
+            found[key] = Line()
+        found[key].add(line)
     return found
 
 

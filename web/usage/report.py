@@ -109,8 +109,7 @@ def _entry(line: Line, names: Mapping[By, str], share: Share | None) -> UsageEnt
 def _sum(lines: Iterable[Line]) -> Line:
     total = Line()
     for line in lines:
-        for name in COUNTS:
-            setattr(total, name, getattr(total, name) + getattr(line, name))
+        total.add(line)
     return total
 
 

@@ -2,7 +2,7 @@
 the hours add up to, and no page reads a million rows."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, union_all
 from sqlalchemy.orm import Session
@@ -13,15 +13,8 @@ from web.usage.models import ModelSumRow, UserModelSumRow, UserSumRow
 from web.usage.spans import Piece, Span, Unit, day_number, label, periods_of, pieces
 from web.usage.writing_store import increment
 
-
-class Tokens(NamedTuple):
-    """What a user had of a model on a day (since 1970), and what all had of it then."""
-
-    user: str
-    day: int
-    model: str
-    tokens: int
-    of_all: int
+# user, day since 1970, model, tokens the user had of it that day, tokens all had of it then
+Tokens: TypeAlias = tuple[str, int, str, int, int]
 
 
 class Sum(NamedTuple):
@@ -37,21 +30,16 @@ def add_up(session: Session, lines: Iterable[tuple[LineKey, Line]]) -> None:
     users: dict[tuple[str, int, str], Line] = {}
     for key, line in lines:
         for period in periods_of(key.hour):
-            _add(users.setdefault((key.user, period, key.model), Line()), line)
+            users.setdefault((key.user, period, key.model), Line()).add(line)
     models: dict[tuple[int, str], Line] = {}
     everybody: dict[tuple[int, str], Line] = {}
     for (user, period, model), line in users.items():
-        _add(models.setdefault((period, model), Line()), line)
-        _add(everybody.setdefault((period, user), Line()), line)
+        models.setdefault((period, model), Line()).add(line)
+        everybody.setdefault((period, user), Line()).add(line)
     _write(session, UserModelSumRow, ("user_name", "period", "model"), users)
     _write(session, UserSumRow, ("period", "user_name"), everybody)
     # Last, because here all writers meet: whoever has these rows keeps the others waiting.
     _write(session, ModelSumRow, ("period", "model"), models)
-
-
-def _add(total: Line, line: Line) -> None:
-    for name in COUNTS:
-        setattr(total, name, getattr(total, name) + getattr(line, name))
 
 
 def _write(
@@ -104,20 +92,25 @@ class SumsStore:
                 rows = session.execute(query.limit(limit)).all()
         return [_sum(row[:-1], Unit.WHOLE) for row in rows], rows[0][-1] if rows else 0
 
-    def tokens_by_day(self, users: Collection[str], span: Span) -> list[Tokens]:
+    def tokens_by_day(self, users: Collection[str], span: Span) -> Sequence[Tokens]:
         """Of each day and model that these users had any of."""
-        mine, all_ = UserModelSumRow, ModelSumRow
+        # By the tables themselves: these are many rows, and the ORM takes as long as the database.
+        mine, all_ = UserModelSumRow.__table__.c, ModelSumRow.__table__.c
         tokens = mine.prompt_tokens + mine.completion_tokens
-        of_all = all_.prompt_tokens + all_.completion_tokens
-        same = (all_.period == mine.period) & (all_.model == mine.model)
         query = (
-            select(mine.user, mine.period, mine.model, tokens, of_all)
-            .join(all_, same)
-            .where(mine.user.in_(users), tokens > 0)
+            select(
+                mine.user_name,
+                mine.period,
+                mine.model,
+                tokens,
+                all_.prompt_tokens + all_.completion_tokens,
+            )
+            .where(all_.period == mine.period, all_.model == mine.model)
+            .where(mine.user_name.in_(users), tokens > 0)
             .where(mine.period.between(day_number(span.first), day_number(span.last)))
         )
         with self._database.read() as session:
-            return [Tokens(*row) for row in session.execute(query)]
+            return session.execute(query).all()
 
     def _sums(self, query: Select[Any], unit: Unit) -> list[Sum]:
         with self._database.read() as session:

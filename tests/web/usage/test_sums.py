@@ -174,15 +174,15 @@ def test_what_is_read_of_a_span_is_what_its_hours_tell(filled, span):
 def test_tokens_are_told_by_day(filled, span):
     sums = SumsStore(filled)
     found = sums.tokens_by_day(["alice", "bob"], span)
-    assert {(t.user, label(t.day, Unit.DAY), t.model): t.tokens for t in found} == {
+    assert {(user, label(day, Unit.DAY), model): n for user, day, model, n, _ in found} == {
         names: line.prompt_tokens + line.completion_tokens
         for names, line in by_the_hours(filled, span, By.USER, By.DAY, By.MODEL).items()
         if names[0] in ("alice", "bob")
     }
-    of_all = by_the_hours(filled, span, By.DAY, By.MODEL)
-    for each in found:
-        line = of_all[label(each.day, Unit.DAY), each.model]
-        assert each.of_all == line.prompt_tokens + line.completion_tokens
+    totals = by_the_hours(filled, span, By.DAY, By.MODEL)
+    for _, day, model, _, of_all in found:
+        line = totals[label(day, Unit.DAY), model]
+        assert of_all == line.prompt_tokens + line.completion_tokens
 
 
 def test_users_are_told_in_pages_those_with_most_tokens_first(database):
