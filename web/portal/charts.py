@@ -45,7 +45,6 @@ def bars(
     totals = [sum(s.values[i] or 0 for s in series) for i in range(len(labels))]
     most = max(totals, default=0)
     steps = plot.time_ticks(most) if of_time else plot.ticks(most, _is_whole(series))
-    names = [s.name for s in series]
     picture = plot.drawing(
         title,
         about,
@@ -56,7 +55,7 @@ def bars(
         has_scale=True,
     )
     table = _table(labels, series, title, axis, say) if with_table else Markup()
-    return plot.figure(title, picture, names, table)
+    return plot.figure(title, picture, [s.name for s in series], table)
 
 
 def line(
@@ -129,15 +128,9 @@ def _stacks(labels: Sequence[str], series: Sequence[Series], most: float, say: S
 
 def _curves(series: Sequence[Series], most: float) -> Markup:
     """The lines, drawn on a canvas of a fixed width that is stretched to the picture's."""
+    kept = {"vector-effect": "non-scaling-stroke"}
     lines = [
-        tag(
-            "polyline",
-            {
-                "class": f"plot-line {plot.colour(index)}",
-                "points": points,
-                "vector-effect": "non-scaling-stroke",
-            },
-        )
+        tag("polyline", {"class": f"plot-line {plot.colour(index)}", "points": points, **kept})
         for index, each in enumerate(series)
         for points in _stretches(each.values, most)
     ]
@@ -177,8 +170,7 @@ def _hints(labels: Sequence[str], series: Sequence[Series], say: Say) -> list[Ma
             "y": TOP_PX,
             "height": PLOT_PX,
         }
-        hint = f"{label}: {', '.join(told) or NOTHING}"
-        parts.append(tag("rect", box, tag("title", {}, hint)))
+        parts.append(tag("rect", box, tag("title", {}, f"{label}: {', '.join(told) or NOTHING}")))
     return parts
 
 
