@@ -8,7 +8,7 @@ from web.errors import BadRequest
 from web.identity.accounts import NoSuchAccount
 from web.identity.keys import life_days
 from web.identity.search_store import KeyKind, SearchStore
-from web.identity.store import KeyRecord, NoSuchKey
+from web.identity.store import KeyRecord
 from web.portal.forms import asked, text
 from web.portal.page import back_to, failed, page
 from web.portal.pages.admin.door import carry_out, deed, sentence, show
@@ -105,7 +105,7 @@ class KeyPages:
 
     def revoke(self, viewer: Viewer) -> Response:
         key_id, back = text("id"), _way_back(text("of"))
-        # Never by a beginning, which may be another key's by now.
+        # The whole of it: a beginning, which the command takes, may be another key's by now.
         if len(key_id) != ID_LENGTH:
             raise BadRequest("The id of a key has 8 characters.", param="id")
         if not is_sure():
@@ -113,9 +113,6 @@ class KeyPages:
             return ask(question, yes=f"Revoke {key_id}", back=back)
 
         def work() -> str:
-            record = self._parts.keys.get(key_id)
-            if record.id != key_id:
-                raise NoSuchKey("there is no such key")
             record = self._parts.keys.revoke(key_id, self._parts.clock())
             self._parts.note(viewer, "key.revoke", record.id, user=record.user)
             return f"The key {record.id} of {record.user} is revoked."

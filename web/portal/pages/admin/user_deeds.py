@@ -68,7 +68,6 @@ class UserDeeds:
         def work() -> str:
             parts = self._parts
             parts.accounts.disable(name, viewer.name, parts.clock())
-            parts.sessions.end_all(name)
             parts.note(viewer, "user.disable", name)
             return f"{name} is disabled: their keys are refused, and they are logged out."
 
@@ -139,8 +138,8 @@ class UserDeeds:
         account = self._known(name)
         if account.source not in (Source.LOCAL, Source.CLI):
             raise Refused(f"the password of {name} is kept elsewhere, and is changed there")
+        # It ends their sessions, too.
         self._parts.accounts.set_password_hash(name, hashed)
-        self._parts.sessions.end_all(name)
         self._parts.note(viewer, "user.password", name, removed=False)
 
     def _do(self, viewer: Viewer, name: str, work: Callable[[], str]) -> Response:
