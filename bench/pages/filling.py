@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import yaml
 
 from bench.usage_report.filling import (
@@ -54,6 +55,23 @@ def fill_sqlite(path: str, number: int, now: datetime) -> None:
             marks = ", ".join("?" * len(columns))
             names = f"{table} ({', '.join(columns)})"
             connection.executemany(f"INSERT INTO {names} VALUES ({marks})", values)
+
+
+def fill_postgresql(url: str, number: int, now: datetime) -> None:
+    """`url` as SQLAlchemy writes it."""
+    plain = url.replace("+psycopg", "")
+    with psycopg.connect(plain) as connection, connection.cursor() as cursor:
+        for table, columns, values in _tables(number, now):
+            names = f"{table} ({', '.join(columns)})"
+            with cursor.copy(f"COPY {names} FROM STDIN".encode()) as copy:
+                for row in values:
+                    copy.write_row(row)
+
+
+def vacuum_postgresql(url: str) -> None:
+    """What autovacuum does within minutes of any such change."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
 
 
 def _tables(number: int, now: datetime) -> Iterator[Table]:

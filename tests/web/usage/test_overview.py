@@ -8,7 +8,7 @@ import pytest
 from tests.web.usage.test_sums import SPANS, some_lines
 from web.fleet.models import InstanceRow
 from web.usage.gpu_desk import GpuDesk
-from web.usage.gpu_hours import UNUSED
+from web.usage.gpu_hours import UNUSED, micros
 from web.usage.gpu_store import GpuStore
 from web.usage.lines import Batch, Line, LineKey, Question
 from web.usage.overview import MOST_LEADERS, OverviewDesk, UsersAsked
@@ -150,3 +150,14 @@ def test_a_model_that_ran_for_nobody_is_told_to_administrators(database):
     told = desk(database).of_everybody(Span(date(2026, 9, 1), date(2026, 11, 3)))
     assert {each.name for each in told.by_model} == {"x", "y", "z"}
     assert told.total.gpu_hours
+
+
+def test_when_gpus_were_held_is_told_to_the_microsecond(database):
+    add_instances(database)
+    with database.read() as session:
+        rows = session.query(InstanceRow).where(InstanceRow.released_at.is_not(None)).all()
+    expected = [
+        (row.model, row.gpus, micros(row.allocated_at), micros(row.released_at)) for row in rows
+    ]
+    runs = GpuStore(database).runs(None, NOW, NOW)
+    assert [each for each in expected if each not in runs] == []

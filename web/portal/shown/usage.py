@@ -192,7 +192,7 @@ def tiles(told: Overview, money: Money) -> list[Tile]:
         Tile("Requests", short_number(line.requests), _about_requests(total)),
     ]
     if total.gpu_hours is not None:
-        made.append(Tile("GPU-hours", short_number(round(total.gpu_hours, 2)), "of jobs' GPUs"))
+        made.append(Tile("GPU-hours", short_number(round(total.gpu_hours, 2)), "GPUs held by jobs"))
     if (cost := money.cost(total.gpu_hours)) is not None:
         price = f"{money.currency} {number(float(money.price or 0))} a GPU-hour"
         made.append(Tile("Cost", f"{money.currency} {cost:,.2f}", price))
