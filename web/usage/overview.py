@@ -1,13 +1,13 @@
 """What pages show of usage: in all, over time, by model and by user, from days' and months' sums.
 
 GPU-hours are shared out as in every report (`web.usage.gpu_hours`): those of a model and a day by
-the tokens of that day. By users they are told of short spans only, because they are put together
-from their single days.
+the tokens of that day. Of users they are told of spans that are told by days only, because they are
+put together from single days: a year of them takes longer than a page may.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from web.usage import gpu_days
@@ -38,7 +38,8 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """`by_period` has every day or month of the span; models and users stand in the order of their
-    tokens, most first. `leaders`: the first models' tokens in each period."""
+    tokens, most first. `leaders`: the first models' tokens in each period. `untold_gpus`: users had
+    GPU-hours, but over so long a span they are not told."""
 
     span: Span
     total: Entry
@@ -47,6 +48,7 @@ class Overview:
     leaders: Mapping[str, Sequence[int]]
     users: Sequence[Entry] = ()
     users_in_all: int = 0
+    untold_gpus: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,13 @@ class OverviewDesk:
     def of_user(self, user: str, span: Span) -> Overview:
         sums = self._sums.of_user(user, span)
         models = _added((each.name, each.line) for each in sums)
+        periods = _added((each.period, each.line) for each in sums)
         leaders = _leaders(models)
-        return _overview(
-            span,
-            models,
-            _added((each.period, each.line) for each in sums),
-            [each for each in sums if each.name in leaders],
-            leaders,
-            self._shares(user, span) if self._gpus.has_gpus() else None,
-        )
+        of_leaders = [each for each in sums if each.name in leaders]
+        has_gpus, is_short = self._gpus.has_gpus(), span.unit is Unit.DAY
+        shares = self._shares(user, span) if has_gpus and is_short else None
+        told = _overview(span, models, periods, of_leaders, leaders, shares)
+        return replace(told, untold_gpus=has_gpus and not is_short)
 
     def of_everybody(self, span: Span, users: UsersAsked | None = None) -> Overview:
         """With some of the users, if they are asked for."""
@@ -96,8 +96,12 @@ class OverviewDesk:
         of_leaders = self._sums.of_everybody(span, leaders)
         days = self._days(span) if self._gpus.has_gpus() else None
         shares = None if days is None else _whole(days, span)
-        found, in_all = self._users(span, users, days) if users is not None else ([], 0)
-        return _overview(span, models, periods, of_leaders, leaders, shares, found, in_all)
+        told = _overview(span, models, periods, of_leaders, leaders, shares)
+        if users is None:
+            return told
+        found, in_all = self._users(span, users, days)
+        untold = days is not None and span.unit is not Unit.DAY
+        return replace(told, users=found, users_in_all=in_all, untold_gpus=untold)
 
     def _users(
         self, span: Span, asked: UsersAsked, days: GpuDays | None
@@ -148,8 +152,6 @@ def _overview(
     of_leaders: Iterable[Sum],
     leaders: Sequence[str],
     shares: _Shares | None,
-    users: Sequence[Entry] = (),
-    users_in_all: int = 0,
 ) -> Overview:
     of_models, of_periods = (shares.by_model, shares.by_period) if shares else (None, None)
     told = {**dict.fromkeys(of_models or (), Line()), **models}
@@ -166,8 +168,6 @@ def _overview(
         by_period,
         sorted(by_model, key=lambda each: (-each.tokens, -(each.gpu_hours or 0), each.name)),
         {name: [tokens.get((name, each.name), 0) for each in by_period] for name in leaders},
-        users,
-        users_in_all,
     )
 
 

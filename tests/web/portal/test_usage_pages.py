@@ -180,5 +180,10 @@ def test_gpu_hours_and_their_cost_are_told_where_they_are_known(tmp_path):
         year = Browser(gateway, "root").get("/usage/everybody?range=year")
         assert rows(year) == [["ada", "10", "5", "2", "1"]]
         assert "at most 92 days" in year.text
+        assert "CHF 50.00" in year.text
+        year = Browser(gateway, "ada").get("/usage?range=year")
+        assert rows(year) == [["x", "10", "5", "2", "1"]]
+        assert "at most 92 days" in year.text
+        assert "at most 92 days" not in page.text
     finally:
         gateway.database.close()

@@ -87,6 +87,10 @@ def test_a_user_is_told_what_every_report_tells_of_them(filled, span):
     assert used == lines(filled, span, unit, **who)
     assert told.total.line == lines(filled, span, **who).get((), Line())
 
+    assert told.untold_gpus == (span.unit is not Unit.DAY)
+    if told.untold_gpus:
+        assert told.total.gpu_hours is None
+        return
     close = {"abs": 1e-9, "rel": 1e-9}
     by_model = shares(filled, span, By.MODEL, By.USER, **who)
     assert told_hours(told.by_model) == pytest.approx(
