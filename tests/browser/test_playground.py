@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import axe, screenshots
 from tests.browser.kit import PHONE, Visitor
-from tests.browser.world import PASSWORD, USER, add_user, model
+from tests.browser.world import PASSWORD, USER, add_user, end_jobs, model
 from tests.embedded.accounts import written
 from tests.gateway_process import Gateway
 from tests.waiting import wait_until
@@ -18,23 +18,43 @@ from web.usage.periods import By
 
 (PATH,) = PLAYGROUND
 EVENTS = "text/event-stream"
-FAST, SLOW, LATER, LOST = "fast", "slow", "later", "lost"
+FAST, SLOW, LATER, NEVER, LOST = "fast", "slow", "later", "never", "lost"
 MODELS = (
     model(FAST, min_instances=1, engine_args={"tokens-per-second": 400}),
     model(SLOW, min_instances=1, engine_args={"tokens-per-second": 5}),
     model(LATER, engine_args={"startup-seconds": 6}),
+    model(NEVER, engine_args={"startup-seconds": 3600}),
     model(LOST, engine_args={"die-at-start": True}),
 )
 
 
-@pytest.fixture
-def visitor(make_gateway, new_visitor) -> Visitor:
-    gateway = make_gateway(*MODELS)
-    add_user(gateway, USER)
-    for name in (FAST, SLOW):
-        wait_until(lambda name=name: gateway.model(name)["state"] == "ready", 60, f"{name} runs")
-    visitor = new_visitor(gateway.base_url)
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    gateway = Gateway(tmp_path_factory.mktemp("playground"), MODELS)
+    try:
+        gateway.start()
+        add_user(gateway, USER)
+        for name in (FAST, SLOW):
+            ready = lambda name=name: gateway.model(name)["state"] == "ready"  # noqa: E731
+            wait_until(ready, 60, f"{name} runs")
+        yield gateway
+    finally:
+        gateway.kill9()
+        end_jobs(gateway)
+        print(gateway.log_tail())
+
+
+@pytest.fixture(scope="module")
+def cookies(browser, gateway):
+    visitor = Visitor(browser, gateway.base_url)
     visitor.log_in(USER, PASSWORD)
+    yield visitor.cookies()
+    visitor.close()
+
+
+@pytest.fixture
+def visitor(gateway, cookies, new_visitor) -> Visitor:
+    visitor = new_visitor(gateway.base_url, cookies=cookies)
     # A cold model says so with 503, and a browser's console repeats it.
     visitor.expected_statuses.add(503)
     visitor.gateway = gateway
@@ -97,6 +117,7 @@ def test_shift_and_enter_begin_a_new_line_and_nothing_is_sent(visitor: Visitor) 
 
 @pytest.mark.parametrize("by", ["button", "Escape"])
 def test_stopping_ends_the_answer_at_the_engine(visitor: Visitor, by: str) -> None:
+    before = aborted(visitor.gateway)
     page = visitor.go(f"/playground?model={SLOW}")
     say(page, "tell me a long story")
     expect(page.locator(".answer .words").last).not_to_be_empty()
@@ -109,7 +130,9 @@ def test_stopping_ends_the_answer_at_the_engine(visitor: Visitor, by: str) -> No
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     told = page.locator(".answer .words").last.text_content()
     # Aborted at the gateway too: it is written down as one that its client left.
-    wait_until(lambda: aborted(visitor.gateway) == 1, 15, "the request is told to be aborted")
+    wait_until(
+        lambda: aborted(visitor.gateway) == before + 1, 15, "the request is told to be aborted"
+    )
     assert page.locator(".answer .words").last.text_content() == told
 
 
@@ -138,7 +161,7 @@ def test_why_a_start_fails_is_told_while_it_is_tried_again(visitor: Visitor) -> 
 
 
 def test_a_wait_can_be_given_up(visitor: Visitor) -> None:
-    page = visitor.go(f"/playground?model={LATER}")
+    page = visitor.go(f"/playground?model={NEVER}")
     say(page, "wake up")
     expect(page.locator(".progress")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
