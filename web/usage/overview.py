@@ -20,6 +20,8 @@ from web.usage.sums_store import Sum, SumsStore, Tokens
 
 # Models with a colour of their own in a picture; all others share one.
 MOST_LEADERS = 5
+# To name more than these to the database takes longer than to be told of all.
+MOST_NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class OverviewDesk:
 
     def _shares(self, user: str, span: Span) -> _Shares:
         mine = self._sums.tokens_by_day([user], span)
-        return _shared(mine, self._days(span, {model for _, _, model, _, _ in mine}), span)
+        used = {model for _, _, model, _, _ in mine}
+        return _shared(mine, self._days(span, used if len(used) <= MOST_NAMED else None), span)
 
     def _days(self, span: Span, models: Collection[str] | None = None) -> GpuDays:
         now = self._clock()
