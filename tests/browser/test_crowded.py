@@ -7,8 +7,16 @@ import pytest
 import yaml
 from playwright.sync_api import expect
 
-from bench.pages.filling import KEYS, MODELS, USERS, catalog, fill_sqlite
-from bench.usage_report.filling import KEY_COLUMNS
+from bench.pages.filling import (
+    KEYS,
+    MODELS,
+    USERS,
+    catalog,
+    fill_sqlite,
+    model_name,
+    user_name,
+)
+from bench.usage_report.filling import COLUMNS, KEY_COLUMNS
 from tests.browser.looks import faults
 from tests.browser.world import ADMIN, PASSWORD, USER, add_user
 from tests.gateway_process import Gateway
@@ -62,14 +70,28 @@ def _fill(gateway: Gateway) -> None:
     path = Settings.from_env(gateway.env).database_url.removeprefix("sqlite:///")
     fill_sqlite(path, 1000, now)
     at, later = (f"{year}-01-01 00:00:00.000000" for year in (now.year, now.year + 2))
-    marks = ", ".join("?" * len(KEY_COLUMNS))
     own = [(f"o{n:07}", f"own{n:061}", 1, USER, LONG[:255] if n == 0 else f"notebook {n}",
             at, later, False) for n in range(OWN_KEYS)]  # fmt: skip
     with closing(sqlite3.connect(path)) as connection, connection:
+        _insert(connection, "usage_hours", COLUMNS, _usage(now))
         # Jobs of another cluster, which this gateway would look for.
         connection.execute("DELETE FROM instances WHERE state = 'ready'")
-        sql = f"INSERT INTO api_keys ({', '.join(KEY_COLUMNS)}) VALUES ({marks})"
-        connection.executemany(sql, own)
+        _insert(connection, "api_keys", KEY_COLUMNS, own)
+
+
+def _insert(connection, table, columns, rows):
+    marks = ", ".join("?" * len(columns))
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+    connection.executemany(sql, rows)
+
+
+def _usage(now):
+    """Of the last ten days: everybody's of every model, and much of one user's."""
+    hour = int(now.timestamp()) // 3600
+    for n in range(6000):
+        user = USER if n % 2 else user_name(n % USERS)
+        counts = (n % 97 + 1, n % 3, n % 5, n * 311, 0, n * 97, 40, n * 1.7)
+        yield (hour - n % 240, f"k{n % KEYS:07}", model_name(n % MODELS), user, *counts)
 
 
 @pytest.fixture

@@ -177,13 +177,14 @@ def _hints(labels: Sequence[str], series: Sequence[Series], say: Say) -> list[Ma
 def _labels(labels: Sequence[str], *, centred: bool) -> list[Markup]:
     count = len(labels)
     parts = []
-    for at in plot.told_labels(count):
+    shown = plot.told_labels(count)
+    for at in shown:
         anchor = "start" if at == 0 else "end" if at == count - 1 else "middle"
         x = (at + 0.5) / count if centred else at / max(1, count - 1)
         if centred and anchor != "middle":
             anchor, x = ("middle", 0.5) if count == 1 else (anchor, float(at != 0))
         place = {
-            "class": "plot-text",
+            "class": "plot-text" + plot.only_where_wide(shown.index(at), len(shown)),
             "x": percent(x),
             "y": TOP_PX + PLOT_PX + 16,
             "text-anchor": anchor,

@@ -62,6 +62,12 @@ def told_labels(count: int) -> list[int]:
     return [n * (count - 1) // gaps for n in range(gaps + 1)]
 
 
+def only_where_wide(index: int, count: int) -> str:
+    """The further class of a label that a phone has no room for: all but both ends, and the middle
+    if there is one."""
+    return "" if index in (0, count - 1) or 2 * index == count - 1 else " plot-wide"
+
+
 def data_table(
     title: str, axis: str, names: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]
 ) -> Markup:

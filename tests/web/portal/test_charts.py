@@ -122,6 +122,12 @@ def test_times_are_told_in_steps_of_clocks():
     assert plot.time_ticks(7 * 86400) == [0, 2 * 86400, 4 * 86400, 6 * 86400, 8 * 86400]
 
 
+def test_a_phone_is_told_the_ends_and_the_middle_of_the_labels() -> None:
+    shown = [[n for n in range(count) if not plot.only_where_wide(n, count)] for count in (1, 4, 5)]
+
+    assert shown == [[0], [0, 3], [0, 2, 4]]
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 5, 6, 7, 24, 30, 61, 90])
 def test_few_labels_stand_below_and_the_ends_are_among_them(count):
     told = plot.told_labels(count)
