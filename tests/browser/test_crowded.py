@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 import yaml
@@ -16,13 +17,15 @@ from bench.pages.filling import (
     model_name,
     user_name,
 )
-from bench.usage_report.filling import COLUMNS, KEY_COLUMNS
+from bench.usage_report.filling import KEY_COLUMNS
 from tests.browser.looks import faults
 from tests.browser.world import ADMIN, PASSWORD, USER, add_user
 from tests.gateway_process import Gateway
 from web.clock import utc_now
 from web.config import Settings
 from web.database import Database
+from web.usage.lines import Batch, Line, LineKey
+from web.usage.store import UsageStore
 
 OWN_KEYS = 120
 # What no name of a person, key or model may do to a page: as long as each may be, and unbroken.
@@ -53,8 +56,9 @@ def crowded(tmp_path_factory):
     gateway.data_dir.mkdir()
     database = Database(Settings.from_env(gateway.env).database_url)
     database.migrate()
-    database.close()
     _fill(gateway)
+    UsageStore(database).add("tests", Batch(1, tuple(_usage(utc_now()))), utc_now())
+    database.close()
     try:
         gateway.start()
         add_user(gateway, ADMIN, "--admin", "--groups", "physics")
@@ -73,7 +77,6 @@ def _fill(gateway: Gateway) -> None:
     own = [(f"o{n:07}", f"own{n:061}", 1, USER, LONG[:255] if n == 0 else f"notebook {n}",
             at, later, False) for n in range(OWN_KEYS)]  # fmt: skip
     with closing(sqlite3.connect(path)) as connection, connection:
-        _insert(connection, "usage_hours", COLUMNS, _usage(now))
         # Jobs of another cluster, which this gateway would look for.
         connection.execute("DELETE FROM instances WHERE state = 'ready'")
         _insert(connection, "api_keys", KEY_COLUMNS, own)
@@ -87,11 +90,12 @@ def _insert(connection, table, columns, rows):
 
 def _usage(now):
     """Of the last ten days: everybody's of every model, and much of one user's."""
-    hour = int(now.timestamp()) // 3600
+    hour = now.replace(minute=0, second=0, microsecond=0)
     for n in range(6000):
         user = USER if n % 2 else user_name(n % USERS)
-        counts = (n % 97 + 1, n % 3, n % 5, n * 311, 0, n * 97, 40, n * 1.7)
-        yield (hour - n % 240, f"k{n % KEYS:07}", model_name(n % MODELS), user, *counts)
+        at = hour - timedelta(hours=n % 240)
+        line = Line(n % 97 + 1, n % 3, n % 5, n * 311, 0, n * 97, 40, n * 1.7)
+        yield LineKey(at, f"k{n % KEYS:07}", model_name(n % MODELS), user), line
 
 
 @pytest.fixture
