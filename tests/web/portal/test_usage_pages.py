@@ -173,10 +173,10 @@ def test_gpu_hours_and_their_cost_are_told_where_they_are_known(tmp_path):
         with gateway.database.write() as session:
             session.add(instance(0, at, gpus=2, released_at=at + timedelta(hours=10)))
         page = Browser(gateway, "ada").get("/usage")
-        assert rows(page) == [["x", "10", "5", "2", "1", "20", "50.00"]]
+        assert rows(page) == [["x", "10", "5", "2", "1", "20.00", "50.00"]]
         assert "CHF 50.00" in page.text
         (user,) = rows(Browser(gateway, "root").get("/usage/everybody"))
-        assert user == ["ada", "10", "5", "2", "1", "20", "50.00"]
+        assert user == ["ada", "10", "5", "2", "1", "20.00", "50.00"]
         year = Browser(gateway, "root").get("/usage/everybody?range=year")
         assert rows(year) == [["ada", "10", "5", "2", "1"]]
         assert "at most 92 days" in year.text
