@@ -121,16 +121,30 @@ async function refresh(part, etag) {
     if (etag) headers["If-None-Match"] = etag;
     const answer = await fetch(part.dataset.live, { headers, cache: "no-store" });
     if (answer.status === 401) location.reload();
-    part.classList.toggle("stale", !(answer.ok || answer.status === 304));
+    tellStale(part, !(answer.ok || answer.status === 304));
     if (answer.status !== 200) return etag;
     const html = await answer.text();
-    if (!isInUse(part)) swap(part, html);
+    // Asked for again later, as if it had not been seen.
+    if (isInUse(part)) return etag;
+    swap(part, html);
     return answer.headers.get("ETag") || "";
   } catch {
-    // The gateway is away: what stands there is the last that was known.
-    part.classList.add("stale");
+    tellStale(part, true);
     return etag;
   }
+}
+
+/** The gateway is away: what stands there is the last that was known. */
+function tellStale(part, isStale) {
+  const told = part.previousElementSibling?.matches(".stale") ? part.previousElementSibling : null;
+  if (isStale === (told !== null)) return;
+  if (told) return told.remove();
+  const words = document.createElement("p");
+  words.className = "notice warn stale";
+  words.setAttribute("role", "status");
+  words.textContent =
+    "This may be out of date: the gateway does not answer just now. It is asked again by itself.";
+  part.before(words);
 }
 
 function swap(part, html) {
