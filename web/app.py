@@ -105,10 +105,10 @@ def create_app(settings: Settings) -> Flask:
     )
     parts = open_parts(settings, clock, outlook, catalog, readiness, limiting, usage, usage_aside)
     add_portal(app, parts)
-    # In front of Flask; a request with a key never gets to the second door.
     # Who logs in from where: of a request's headers, only what an administrator's own proxy added.
     hops = settings.trusted_proxies
     pages = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0, x_prefix=0)
+    # In front of Flask; a request with a key never gets to the second door.
     by_session = behind(door_for_sessions(parts), pages)
     app.wsgi_app = behind(door_for_keys(authenticator), by_session)  # type: ignore[method-assign]
     return app
