@@ -73,6 +73,7 @@ class Visitor:
         self.asked: list[str] = []
         # Of answers that are meant to fail, the console tells too.
         self.expected_statuses: set[int] = set()
+        self.expected_words: set[str] = set()
         self.context = browser.new_context(
             base_url=base_url,
             viewport={"width": size[0], "height": size[1]},
@@ -119,6 +120,8 @@ class Visitor:
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
+            return
+        if any(words in message.text for words in self.expected_words):
             return
         failed = LOADING_FAILED.search(message.text)
         if failed is None or int(failed[1]) not in self.expected_statuses:
