@@ -49,8 +49,8 @@ def write(data):
 
 def wait(seconds):
     """Sleep until one of SIGNALS, which are blocked, or the time is up; return it, or None."""
-    heard = signal.sigtimedwait(SIGNALS, max(0.0, seconds))
-    return heard and signal.Signals(heard.si_signo)
+    heard = signal.sigtimedwait(SIGNALS, max(0.0, seconds))  # CPython: junk after STOP and CONT
+    return signal.Signals(heard.si_signo) if heard and heard.si_signo in SIGNALS else None
 
 
 def ask(connection, key, method, path, body=None):

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,3 +196,21 @@ def test_a_full_disk_under_the_log_stops_nobody(tmp_path: Path) -> None:
         assert job.wait() == 0
 
     assert gateway.events()[-1] == "ended"
+
+
+def test_a_worker_that_was_frozen_with_its_node_goes_on_reporting(tmp_path: Path) -> None:
+    # CPython's sigtimedwait tells junk to who was stopped and continued after its time was up.
+    with callback_gateway() as gateway, worker_job(tmp_path, gateway, odd()) as job:
+        gateway.wait_for("ready")
+        for _ in range(5):
+            gateway.wait_for_another("heartbeat")
+            job.signal(signal.SIGSTOP)
+            thaws_at = time.monotonic() + 0.4
+            wait_until(lambda at=thaws_at: time.monotonic() > at)
+            job.signal(signal.SIGCONT)
+        gateway.wait_for_another("heartbeat")
+        assert job.process.poll() is None
+        job.signal(signal.SIGTERM)
+        assert job.wait() == 0
+
+    assert gateway.events() == ["claim", "starting", "ready", "draining", "ended"]
