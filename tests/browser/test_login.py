@@ -65,6 +65,8 @@ def test_without_javascript_one_logs_in_and_out(visit):
 
 def test_with_the_keyboard_alone_one_logs_in(visit):
     page = visit().go("/login")
+    # A person sees the cursor before typing; a browser sets it after the page is loaded.
+    expect(page.get_by_label("User name")).to_be_focused()
     for text in (USER, PASSWORD):
         page.keyboard.type(text)
         page.keyboard.press("Tab")
