@@ -98,6 +98,39 @@ def test_a_full_cluster_is_told_in_words_with_what_slurm_calls_it(slurm, new_sit
     expect(page.locator(".standing .badge")).to_contain_text("ready", timeout=90_000)
 
 
+def test_a_start_that_is_cancelled_in_the_browser_leaves_no_job_in_the_queue(
+    slurm, new_site, visit
+):
+    fillers = slurm.sbatch_filler()
+    gateway = new_site()
+    page = visit(gateway, RESEARCHER).go(f"/models/{MODEL}")
+    page.get_by_role("button", name="Start it for me").click()
+    expect(page.locator(".steps li.now")).to_contain_text("In the queue", timeout=60_000)
+    assert [job["state"] for job in slurm.live_jobs()] == ["PENDING"]
+
+    page.get_by_role("button", name="Cancel this start").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel this start").click()
+
+    expect(page.get_by_text("Cancelled: it is not asked for any more.")).to_be_visible()
+    wait_until(lambda: not slurm.live_jobs(), 30, "its job has left the queue")
+    expect(page.locator(".standing .badge")).to_contain_text("not running", timeout=30_000)
+    slurm.scancel(*fillers)
+
+
+def test_an_administrator_reads_the_log_of_a_job_on_slurm(new_site, visit):
+    gateway = new_site(min_instances=1)
+    wait_until(lambda: gateway.model(MODEL)["ready_instances"] == 1, 60, "an instance")
+    gateway.cli("users", "create", HEAD, "--admin")
+    page = visit(gateway, HEAD).go("/admin/instances")
+    page.get_by_role("rowheader").first.get_by_role("link").click()
+
+    page.get_by_role("button", name="Read the log").click()
+
+    # The engine's own words, as they stand in Slurm's output file on the cluster.
+    started = "Application startup complete. Listening on"
+    expect(page.locator("#log-text")).to_contain_text(started, timeout=30_000)
+
+
 def test_an_administrator_drains_an_instance_under_load_and_nobody_notices(new_site, visit):
     gateway = new_site(min_instances=2, max_instances=3)
     wait_until(lambda: gateway.model(MODEL)["ready_instances"] == 2, 60, "two instances")
