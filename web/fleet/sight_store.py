@@ -1,5 +1,6 @@
-"""One model's instances and their load, for who looks at it in a browser."""
+"""Models' instances and their load, for who looks at them in a browser."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -33,16 +34,21 @@ class SightStore:
         with self._database.read() as session:
             return tuple(map(to_instance, session.scalars(query)))
 
-    def past_of(self, model: str, most: int) -> tuple[Instance, ...]:
-        """Its instances that ended last, the newest first."""
-        query = (
-            select(InstanceRow)
-            .where(InstanceRow.model == model, InstanceRow.ended_at.is_not(None))
-            .order_by(InstanceRow.ended_at.desc())
-            .limit(most)
-        )
+    def past_of(self, models: Collection[str], each: int) -> dict[str, tuple[Instance, ...]]:
+        """model -> the instances that ended last, at most so many of each, the newest first."""
+        found = {}
         with self._database.read() as session:
-            return tuple(map(to_instance, session.scalars(query)))
+            # One query each: it reads one end of an index, however long the model's past is.
+            for model in models:
+                query = (
+                    select(InstanceRow)
+                    .where(InstanceRow.model == model, InstanceRow.ended_at.is_not(None))
+                    .order_by(InstanceRow.ended_at.desc())
+                    .limit(each)
+                )
+                if past := tuple(map(to_instance, session.scalars(query))):
+                    found[model] = past
+        return found
 
     def requests_now(self) -> dict[str, tuple[int, int]]:
         """model -> (requests being answered, requests waiting), of those that serve."""

@@ -97,16 +97,6 @@ class SearchStore:
         )
         return self._found(query, lambda row: record_of(row[0], row[1]), limit, offset)
 
-    def keys_of(self, user: str, limit: int) -> Found[KeyRecord]:
-        """One user's keys, the newest first."""
-        query = (
-            select(KeyRow, UserRow)
-            .outerjoin(UserRow, UserRow.name == KeyRow.user)
-            .where(KeyRow.user == user)
-            .order_by(KeyRow.created_at.desc(), KeyRow.id)
-        )
-        return self._found(query, lambda row: record_of(row[0], row[1]), limit, 0)
-
     def key_standing(self, user: str, now: datetime) -> KeyStanding:
         query = select(
             func.count(), func.min(KeyRow.expires_at), func.max(KeyRow.last_used_at)

@@ -61,8 +61,3 @@ class SessionStore:
     def end_all(self, user: str) -> None:
         with self._database.write() as session:
             log_out(session, user)
-
-    def sweep(self, now: datetime) -> None:
-        """Remove those that are over."""
-        with self._database.write() as session:
-            session.execute(delete(SessionRow).where(SessionRow.ends_at <= now))

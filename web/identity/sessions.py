@@ -80,10 +80,6 @@ class Sessions:
         """Log somebody out in all their browsers."""
         self._store.end_all(name)
 
-    def sweep(self) -> None:
-        """Remove those that are over. (Each login does so too.)"""
-        self._store.sweep(self._clock())
-
     def _end(self, began_at: datetime, now: datetime) -> datetime:
         return min(began_at + self._lifetime, now + IDLE)
 

@@ -95,7 +95,7 @@ class ModelDesk:
         )
 
     def past(self, model: str) -> tuple[Instance, ...]:
-        return self._sights.past_of(model, PAST)
+        return self._sights.past_of([model], PAST).get(model, ())
 
     def history(self, model: str) -> tuple[tuple[Instance, ...], tuple[LoadSample, ...]]:
         """(all instances that are known, the load of the last hour)"""

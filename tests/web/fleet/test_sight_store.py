@@ -33,9 +33,17 @@ def test_a_models_live_instances_are_its_own_oldest_first(database, store):
 def test_a_models_past_is_its_own_newest_first_and_no_longer_than_asked(database, store):
     for n in range(5):
         store.intend(instance(S.STOPPED, id=f"past{n}", ended_at=ago(100 * n)))
+        store.intend(instance(S.FAILED, id=f"other{n}", model="n", ended_at=ago(n)))
     store.intend(instance(S.READY, id="live"))
-    store.intend(instance(S.FAILED, id="other", model="n", ended_at=ago(1)))
-    assert [i.id for i in SightStore(database).past_of("m", 3)] == ["past0", "past1", "past2"]
+    store.intend(instance(S.STOPPED, id="third", model="o", ended_at=ago(1)))
+
+    found = SightStore(database).past_of(["m", "n", "unknown"], 3)
+
+    assert {model: [i.id for i in own] for model, own in found.items()} == {
+        "m": ["past0", "past1", "past2"],
+        "n": ["other0", "other1", "other2"],
+    }
+    assert SightStore(database).past_of([], 3) == {}
 
 
 def test_requests_are_added_up_over_what_serves(database, store):

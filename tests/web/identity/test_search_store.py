@@ -78,7 +78,7 @@ def test_keys_of_one_user_are_nobody_elses(search, accounts, keys):
     own = keys.create("ada", "", 9, None, NOW)[0]
     keys.create("adalbert", "", 9, None, NOW)
 
-    assert [r.id for r in search.keys_of("ada", 9).rows] == [own.id]
+    assert [r.id for r in search.keys("", K.ALL, NOW, 9, 0, user="ada").rows] == [own.id]
 
 
 def test_all_are_counted_by_whether_they_work(search, accounts, keys):

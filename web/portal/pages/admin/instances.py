@@ -7,7 +7,7 @@ from datetime import datetime
 
 from flask import Blueprint, Response
 
-from web.fleet.past_store import PastStore
+from web.fleet.sight_store import SightStore
 from web.fleet.states import Instance
 from web.portal.forms import asked
 from web.portal.page import fragment, page
@@ -54,7 +54,7 @@ def add(blueprint: Blueprint, parts: Parts) -> None:
 class InstancePages:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._past = PastStore(parts.database)
+        self._sights = SightStore(parts.database)
         self._logs = LogPart(parts)
 
     def listing(self, _viewer: Viewer) -> Response:
@@ -83,7 +83,7 @@ class InstancePages:
             live = by_model(running)
             names = names_shown(snapshot.names, snapshot.routes, live, text, which)
             shown = slice_of(names, number, MODELS_PER_PAGE)
-            past = self._past.last_of(shown, PAST_SHOWN)
+            past = self._sights.past_of(shown, PAST_SHOWN)
             groups = tuple(
                 group_of(n, snapshot.routes.get(n), live.get(n, ()), past.get(n, ()), now)
                 for n in shown

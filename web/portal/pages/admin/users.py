@@ -5,7 +5,7 @@ from contextlib import suppress
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
-from web.identity.search_store import SearchStore, UserKind
+from web.identity.search_store import KeyKind, SearchStore, UserKind
 from web.portal.forms import asked
 from web.portal.page import page
 from web.portal.pages.admin.door import show
@@ -50,7 +50,10 @@ class UserPages:
     def one(self, viewer: Viewer) -> Response:
         name, now = asked("name"), self._parts.clock()
         account, keys = self._parts.aside.do(
-            lambda: (self._parts.accounts.find(name), self._search.keys_of(name, KEYS_SHOWN))
+            lambda: (
+                self._parts.accounts.find(name),
+                self._search.keys("", KeyKind.ALL, now, KEYS_SHOWN, 0, user=name),
+            )
         )
         if account is None:
             raise NotFound
