@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 # Of `make crashloop`: so many crashes.
 LOOPS  ?= 200
+# Of `make test`: so many processes share the tests (tests/conftest.py says how).
+LANES  ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench test-vllm crashloop lock clean
@@ -25,7 +27,7 @@ run: $(STAMP) ## start the gateway here: SQLite, local jobs, a simulated model, 
 	@$(BIN)/kscope demo
 
 test: $(STAMP) ## every test this machine can run (CI=true: nothing may be skipped)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(LANES)
 
 check: $(STAMP) ## format, lint, types, import laws, sizes, documents
 	$(BIN)/ruff format --check .
