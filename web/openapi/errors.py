@@ -13,19 +13,23 @@ JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 
 
-class ErrorDetail(Struct, frozen=True, kw_only=True):
-    """What went wrong. The last five are there when a model serves nobody just now, and null
-    where nothing is known."""
+class Standing(Struct, frozen=True, kw_only=True):
+    """How a model stands that serves nobody just now; null where nothing is known."""
 
-    message: str
-    type: str
-    param: str | None
-    code: str | None
     state: str | UnsetType = UNSET
     job_id: str | UnsetType | None = UNSET
     reason: str | UnsetType | None = UNSET
     estimated_start: str | UnsetType | None = UNSET
     estimated_ready: str | UnsetType | None = UNSET
+
+
+class ErrorDetail(Standing, frozen=True, kw_only=True):
+    """What went wrong. When a model serves nobody just now, five more tell how it stands."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
 
 
 class ErrorEnvelope(Struct, frozen=True):
@@ -34,17 +38,12 @@ class ErrorEnvelope(Struct, frozen=True):
     error: ErrorDetail
 
 
-class AnthropicErrorDetail(Struct, frozen=True, kw_only=True):
+class AnthropicErrorDetail(Standing, frozen=True, kw_only=True):
     """What went wrong, under /v1/messages; `type` is Anthropic's word for the status."""
 
     type: str
     message: str
     code: str | None
-    state: str | UnsetType = UNSET
-    job_id: str | UnsetType | None = UNSET
-    reason: str | UnsetType | None = UNSET
-    estimated_start: str | UnsetType | None = UNSET
-    estimated_ready: str | UnsetType | None = UNSET
 
 
 class AnthropicErrorEnvelope(Struct, frozen=True):

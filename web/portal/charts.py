@@ -36,7 +36,6 @@ def bars(
     about: str = "",
     say: Say = short_number,
     of_time: bool = False,
-    with_table: bool = True,
 ) -> Markup:
     """A bar per label, the series stacked. `axis` says what the labels are: "Day".
 
@@ -54,7 +53,7 @@ def bars(
         *_labels(labels, centred=True),
         has_scale=True,
     )
-    table = _table(labels, series, title, axis, say) if with_table else Markup()
+    table = _table(labels, series, title, axis, say)
     return plot.figure(title, picture, [s.name for s in series], table)
 
 
@@ -66,7 +65,6 @@ def line(
     axis: str,
     about: str = "",
     say: Say = short_number,
-    with_table: bool = True,
 ) -> Markup:
     """A line per series over labels at equal distances; it is broken where nothing is known."""
     known = [v for s in series for v in s.values if v is not None]
@@ -81,7 +79,7 @@ def line(
         *_labels(labels, centred=False),
         has_scale=True,
     )
-    table = _table(labels, series, title, axis, say) if with_table else Markup()
+    table = _table(labels, series, title, axis, say)
     return plot.figure(title, picture, [s.name for s in series], table)
 
 

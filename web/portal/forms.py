@@ -1,12 +1,18 @@
 """What a form or an address says, word by word. Whatever is said twice is refused: two readers
 would take two different values."""
 
+from contextlib import suppress
+from enum import StrEnum
+from typing import TypeVar
+
 from flask import request
 from werkzeug.datastructures import MultiDict
 
 from web.errors import BadRequest
 
 MOST_CHARACTERS = 1000
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def one(name: str) -> str:
@@ -27,6 +33,13 @@ def many(name: str) -> tuple[str, ...]:
 def asked(name: str, default: str = "") -> str:
     """A parameter of the address."""
     return _printable(name, _one(request.args, name)) or default
+
+
+def chosen(name: str, otherwise: Choice) -> Choice:
+    """A parameter of the address that is one of a few words; `otherwise` for any other."""
+    with suppress(ValueError):
+        return type(otherwise)(asked(name))
+    return otherwise
 
 
 def _one(values: MultiDict[str, str], name: str) -> str:

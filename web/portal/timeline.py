@@ -34,7 +34,6 @@ def timeline(
     axis: str,
     about: str = "",
     say: Say = span,
-    with_table: bool = True,
 ) -> Markup:
     """A bar per row that lies down, its segments (seconds) one after the other.
 
@@ -50,7 +49,7 @@ def timeline(
         *(part for at, row in enumerate(rows) for part in _lying(row, at, kinds, steps[-1], say)),
     )
     told = [(r.label, [_seconds(r, name, say) for name in kinds]) for r in rows]
-    table = plot.data_table(title, axis, kinds, told) if with_table else Markup()
+    table = plot.data_table(title, axis, kinds, told)
     return plot.figure(title, picture, kinds, table)
 
 

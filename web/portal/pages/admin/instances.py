@@ -1,7 +1,6 @@
 """Instances, model by model, live; orders for them, and what became of those."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +8,7 @@ from flask import Blueprint, Response
 
 from web.fleet.sight_store import SightStore
 from web.fleet.states import Instance
-from web.portal.forms import asked
+from web.portal.forms import asked, chosen
 from web.portal.page import fragment, page
 from web.portal.pages.admin.door import show
 from web.portal.pages.admin.logs import LogPart
@@ -58,7 +57,7 @@ class InstancePages:
         self._logs = LogPart(parts)
 
     def listing(self, _viewer: Viewer) -> Response:
-        text, which = asked("q"), _which(asked("show"))
+        text, which = asked("q"), chosen("show", Which.BUSY)
         sight = self._sight(text, which)
         return page(
             "admin/instances.html",
@@ -71,7 +70,7 @@ class InstancePages:
 
     def table(self, _viewer: Viewer) -> Response:
         """The live part of the page."""
-        sight = self._sight(asked("q"), _which(asked("show")))
+        sight = self._sight(asked("q"), chosen("show", Which.BUSY))
         return fragment("admin/instances_table.html", sight=sight)
 
     def _sight(self, text: str, which: Which) -> Sight:
@@ -124,9 +123,3 @@ class InstancePages:
         return fragment(
             "admin/instance_state.html", instance=instance, line=line, tail=tail, now=now
         )
-
-
-def _which(text: str) -> Which:
-    with suppress(ValueError):
-        return Which(text)
-    return Which.BUSY

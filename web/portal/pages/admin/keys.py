@@ -1,7 +1,5 @@
 """Everybody's keys: found, revoked, and made for programs."""
 
-from contextlib import suppress
-
 from flask import Blueprint, Response
 
 from web.errors import BadRequest
@@ -9,7 +7,7 @@ from web.identity.accounts import NoSuchAccount
 from web.identity.keys import life_days
 from web.identity.search_store import KeyKind, SearchStore
 from web.identity.store import KeyRecord
-from web.portal.forms import asked, text
+from web.portal.forms import asked, chosen, text
 from web.portal.page import back_to, failed, page
 from web.portal.pages.admin.door import carry_out, deed, sentence, show
 from web.portal.pages.admin.user_deeds import address_of
@@ -37,7 +35,7 @@ class KeyPages:
         self._search = SearchStore(parts.database)
 
     def listing(self, _viewer: Viewer) -> Response:
-        words, kind, number = asked("q"), _kind(asked("kind")), page_number(asked("page"))
+        words, kind, number = asked("q"), chosen("kind", KeyKind.ALL), page_number(asked("page"))
         now = self._parts.clock()
         found = self._parts.aside.do(
             lambda: self._search.keys(words, kind, now, ROWS_PER_PAGE, offset_of(number))
@@ -118,12 +116,6 @@ class KeyPages:
             return f"The key {record.id} of {record.user} is revoked."
 
         return carry_out(lambda: self._parts.aside.do(work), back)
-
-
-def _kind(words: str) -> KeyKind:
-    with suppress(ValueError):
-        return KeyKind(words)
-    return KeyKind.ALL
 
 
 def _days(typed: str) -> int | None:

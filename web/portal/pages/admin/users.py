@@ -1,12 +1,10 @@
 """Users: who they are, what they have."""
 
-from contextlib import suppress
-
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from web.identity.search_store import KeyKind, SearchStore, UserKind
-from web.portal.forms import asked
+from web.portal.forms import asked, chosen
 from web.portal.page import page
 from web.portal.pages.admin.door import show
 from web.portal.pages.admin.user_deeds import add_deeds
@@ -34,7 +32,7 @@ class UserPages:
         self._search = SearchStore(parts.database)
 
     def listing(self, viewer: Viewer) -> Response:
-        text, kind, number = asked("q"), _kind(asked("kind")), page_number(asked("page"))
+        text, kind, number = asked("q"), chosen("kind", UserKind.ALL), page_number(asked("page"))
         found = self._parts.aside.do(
             lambda: self._search.accounts(text, kind, ROWS_PER_PAGE, offset_of(number))
         )
@@ -67,9 +65,3 @@ class UserPages:
 
     def new(self, _viewer: Viewer) -> Response:
         return page("admin/user_new.html", title="New user")
-
-
-def _kind(text: str) -> UserKind:
-    with suppress(ValueError):
-        return UserKind(text)
-    return UserKind.ALL
