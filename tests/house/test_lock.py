@@ -1,10 +1,16 @@
-"""requirements.lock: everything pinned and hashed, nothing said of where it comes from."""
+"""The locks: everything pinned and hashed, nothing said of where it comes from.
+
+requirements.lock is what a gateway needs, requirements-dev.lock that and what tests and tools need.
+"""
 
 import configparser
 import re
 
+import pytest
+
 from tests.house.tree import ROOT
 
+RUN, DEV = "requirements.lock", "requirements-dev.lock"
 PINNED = re.compile(r"([a-z0-9][a-z0-9._-]*)(\[[a-z,]+\])?==[0-9][\w.+!]*( ; [^\\]+)?")
 
 
@@ -18,12 +24,28 @@ def requirements(text: str) -> dict[str, list[str]]:
     return found
 
 
-def locked() -> dict[str, list[str]]:
-    return requirements((ROOT / "requirements.lock").read_text())
+def locked(lock: str) -> dict[str, list[str]]:
+    return requirements((ROOT / lock).read_text())
 
 
-def test_every_requirement_is_pinned_to_a_version_and_to_hashes() -> None:
-    found = locked()
+def names_in(lock: str) -> set[str]:
+    return {re.split(r"[\[=]", requirement)[0] for requirement in locked(lock)}
+
+
+def wanted(*without: str) -> set[str]:
+    """What setup.cfg asks for, but for these extras."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"].splitlines()
+    for extra, asked in config["options.extras_require"].items():
+        lines += asked.splitlines() if extra not in without else ()
+    names = (re.split(r"[\[<>=~!]", line)[0].strip().lower() for line in lines if line)
+    return {name.replace("_", "-") for name in names}
+
+
+@pytest.mark.parametrize("lock", [RUN, DEV])
+def test_every_requirement_is_pinned_to_a_version_and_to_hashes(lock: str) -> None:
+    found = locked(lock)
 
     assert len(found) > 20
     assert [name for name in found if not PINNED.fullmatch(name)] == []
@@ -35,22 +57,30 @@ def test_every_requirement_is_pinned_to_a_version_and_to_hashes() -> None:
     assert wrong == {}
 
 
-def test_the_lock_names_no_host_no_url_and_no_path() -> None:
-    text = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("lock", [RUN, DEV])
+def test_the_locks_name_no_host_no_url_and_no_path(lock: str) -> None:
+    text = (ROOT / lock).read_text()
 
     assert re.findall(r".*(?:://|@ |^-|file:).*", text, flags=re.MULTILINE) == []
 
 
-def test_everything_that_setup_cfg_asks_for_is_in_the_lock() -> None:
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    wanted = config["options"]["install_requires"].splitlines()
-    for extra in config["options.extras_require"].values():
-        wanted += extra.splitlines()
-    names = {re.split(r"[\[<>=~!]", line)[0].strip().lower() for line in wanted if line}
-    pinned = {re.split(r"[\[=]", requirement)[0] for requirement in locked()}
+def test_everything_that_setup_cfg_asks_for_is_in_the_locks() -> None:
+    assert wanted() - names_in(DEV) == set()
+    assert wanted("dev") - names_in(RUN) == set()
 
-    assert {name.replace("_", "-") for name in names} - pinned == set()
+
+def test_a_gateway_is_tested_with_the_versions_it_runs_with() -> None:
+    # Where each is needed (after the semicolon) may differ: tests need some everywhere.
+    run, dev = (
+        {text.split(" ;")[0]: hashes for text, hashes in locked(lock).items()}
+        for lock in (RUN, DEV)
+    )
+
+    assert {each: run[each] for each in run if dev.get(each) != run[each]} == {}
+
+
+def test_a_gateway_does_not_bring_what_only_tests_need() -> None:
+    assert names_in(RUN) & (wanted() - wanted("dev")) == set()
 
 
 def test_a_requirement_without_hash_or_with_a_url_would_be_noticed() -> None:
