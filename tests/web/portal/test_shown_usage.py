@@ -1,5 +1,6 @@
 """What the pages about usage make of the numbers."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -103,6 +104,12 @@ def test_names_of_models_are_text_in_pictures():
 def test_without_gpus_there_is_no_picture_of_them():
     periods = [Entry(each.name, each.line) for each in overview().by_period]
     assert len(pictures(overview(by_period=periods))) == 2
+
+
+def test_of_jobs_that_nobody_asked_anything_there_is_but_one_picture():
+    idle = [replace(each, line=Line()) for each in overview().by_period]
+    (hours,) = pictures(overview(total=Entry("", Line(), 1.5), by_period=idle, leaders={}))
+    assert "GPU-hours" in hours
 
 
 def test_a_cost_is_told_where_there_is_a_price():

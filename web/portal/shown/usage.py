@@ -145,13 +145,14 @@ def row(entry: Entry, money: Money) -> Row:
 
 
 def pictures(told: Overview) -> list[Markup]:
-    """Tokens by model over time, requests, and GPU-hours where they are known."""
+    """Tokens by model over time, requests, GPU-hours: whatever there is any of."""
     axis = "Day (UTC)" if told.span.unit is Unit.DAY else "Month (UTC)"
     labels = [each.name for each in told.by_period]
-    made = [
-        bars(labels, _tokens(told), title="Tokens, by model", axis=axis),
-        bars(labels, _requests(told.by_period), title="Requests", axis=axis),
-    ]
+    made = []
+    if told.total.tokens:
+        made.append(bars(labels, _tokens(told), title="Tokens, by model", axis=axis))
+    if told.total.line.requests:
+        made.append(bars(labels, _requests(told.by_period), title="Requests", axis=axis))
     hours = [round(each.gpu_hours or 0.0, 2) for each in told.by_period]
     if any(hours):
         made.append(bars(labels, [Series("GPU-hours", hours)], title="GPU-hours", axis=axis))
@@ -165,7 +166,7 @@ def _tokens(told: Overview) -> list[Series]:
         each.tokens - sum(values[at] for values in told.leaders.values())
         for at, each in enumerate(told.by_period)
     ]
-    return [*series, Series(OTHERS, rest)] if any(rest) or not series else series
+    return [*series, Series(OTHERS, rest)] if any(rest) else series
 
 
 def _requests(periods: Sequence[Entry]) -> list[Series]:

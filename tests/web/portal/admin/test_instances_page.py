@@ -1,6 +1,7 @@
 """Instances, orders for them and what becomes of those; and their logs."""
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -179,6 +180,16 @@ def test_a_log_is_asked_for_comes_by_itself_and_its_reading_is_written_down(
     assert "engine says &lt;b&gt;hello&lt;/b&gt;" in after
     assert "Read again" in after
     assert noted("log.read").subject == ID
+
+
+@pytest.mark.parametrize(
+    ("cluster", "told"),
+    [("local", "on the gateway's own host, without Slurm"), ("hpc", "of Slurm, on hpc")],
+)
+def test_where_a_job_runs_is_told(gateway: InProcess, root: Browser, cluster, told) -> None:
+    gateway.add(S.READY, model="cold", cluster=cluster)
+
+    assert told in unescape(root.get(f"/admin/instances/one?id={ID}").text)
 
 
 def test_why_there_is_no_log_is_told(gateway: InProcess, root: Browser) -> None:
