@@ -3,9 +3,9 @@
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# These share one Slurm cluster, or keep every processor busy with real engines or with crashes:
-# one after another. They are the most, so that they are also the first to be handed out.
-ALONE = {"crashloop", "differential", "integration", "pair", "vllm"}
+# These share one Slurm cluster or keep every processor busy with real engines: one after another.
+# As the lane with most tests it is handed out first; it is also the one that takes longest.
+ALONE = {"differential", "integration", "vllm"}
 # Of these, each file starts what it needs; elsewhere a folder does it once.
 BY_FILE = {"embedded", "slurm", "web"}
 
