@@ -74,3 +74,11 @@ def safe_next(address: str) -> str:
     if not address.startswith("/") or address.startswith("//") or set(address) & set("\\ "):
         return START
     return START if urlsplit(address).path in ("/login", "/logout") else address
+
+
+def page_of(referer: str) -> str:
+    """The page of this gateway that a Referer names, else the start page."""
+    try:
+        return safe_next(urlsplit(referer).path)
+    except ValueError:
+        return START

@@ -7,7 +7,7 @@ in, something that belongs to a cookie it was given with.
 
 import hmac
 from secrets import token_urlsafe
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
@@ -19,6 +19,7 @@ from web.identity.browser import (
     comes_from_elsewhere,
     is_from_us,
     is_navigation,
+    page_of,
     safe_next,
 )
 from web.openai_proxy.envelope import error_body, error_headers
@@ -134,4 +135,4 @@ def _wanted() -> str:
     """Where to go after logging in: the page, or that with the form which came too late."""
     if request.method in _SAFE:
         return _here()
-    return safe_next(urlsplit(request.referrer or "").path)
+    return page_of(request.referrer or "")

@@ -38,6 +38,16 @@ def test_a_form_that_comes_too_late_leads_back_to_the_page_with_the_form(
     assert answer.headers["Location"] == "/login?next=/keys/new"
 
 
+@pytest.mark.parametrize("referer", ["", "http://[", "http://a]b/keys", "/\\evil.example", "é"])
+def test_a_form_that_came_from_nowhere_leads_to_the_start_page(gateway, referer) -> None:
+    ada = Browser(gateway, "ada")
+    ada.client.delete_cookie(SESSION_COOKIE)
+
+    answer = ada.post("/keys", csrf="whatever", Referer=referer)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/")
+
+
 def test_a_link_on_another_site_is_answered_by_a_page_that_asks_again(gateway: InProcess) -> None:
     """A browser keeps a strict cookie back when it comes from elsewhere; asked by a page of ours,
     it sends it."""
