@@ -3,9 +3,8 @@
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# These share one Slurm cluster or keep every processor busy with real engines: one after another.
-# As the lane with most tests it is handed out first; it is also the one that takes longest.
-ALONE = {"differential", "integration", "vllm"}
+# The longest, so that they come first. There is one cluster, and room for one real engine.
+FIRST = {"integration": "cluster", "differential": "engines", "vllm": "engines"}
 # Of these, each file starts what it needs; elsewhere a folder does it once.
 BY_FILE = {"embedded", "slurm", "web"}
 
@@ -21,11 +20,14 @@ def lane_of(nodeid: str) -> str:
     """The lane of a test, "tests/web/test_a.py::test_b": tests of one lane run in one process."""
     path = nodeid.split("::", 1)[0]
     folder = path.split("/")[1]
-    if folder in ALONE:
-        return "alone"
-    return path if folder in BY_FILE else folder
+    return path if folder in BY_FILE else FIRST.get(folder, folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: lane_of(item.nodeid) not in FIRST.values())
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Lanes:
+    config.option.loadscopereorder = False
     return Lanes(config, log)

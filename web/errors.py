@@ -183,10 +183,10 @@ class ResponseNotFound(GatewayError):
     status = 404
     type = "invalid_request_error"
 
-    def __init__(self, response_id: str) -> None:
+    def __init__(self, response_id: str, param: str) -> None:
         super().__init__(
             f"Response with id '{response_id}' not found: no running instance keeps it for you.",
-            param="response_id",
+            param=param,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -27,18 +27,26 @@ async def create(state: State, request: Request, response: Response) -> None:
     checks.form({"tool_choice": "none", **body}, ["input"], {"instructions": "str"})
     name = checks.served(body.get("model"), state.options.served_names)
     _check_store(state, body)
-    job = _job(state, body)
+    said = _said(state, body)
+    job = _job(state, body, said)
     state.admit(job)
     room = state.options.max_model_len - job.prompt_tokens
     whole = objects.opened(body, name, room)
+
+    def ended(item_id: str) -> Body:
+        """The whole response; where it is to be kept, it can be followed from now on."""
+        done = objects.completed(whole, job, objects.message(item_id, job))
+        if state.options.store and body.get("store", True):
+            answer = {"role": "assistant", "content": job.answers[0].text}
+            state.talks[done["id"]] = [*said, answer]
+            state.responses[done["id"]] = done
+        return done
+
     if body.get("stream"):
-        await _stream(state, response, job, whole)
+        await _stream(state, response, job, whole, ended)
         return
     await state.engine.complete(job)
-    whole = objects.completed(whole, job, objects.message(f"msg_{new_id()}", job))
-    if state.options.store and body.get("store", True):
-        state.responses[whole["id"]] = whole
-    response.send_json(200, whole)
+    response.send_json(200, ended(f"msg_{new_id()}"))
 
 
 async def retrieve(state: State, request: Request, response: Response) -> None:
@@ -66,11 +74,17 @@ def _check_store(state: State, body: Body) -> None:
         _kept(state, body["previous_response_id"])
 
 
-def _job(state: State, body: Body) -> Job:
+def _said(state: State, body: Body) -> list[Any]:
+    """The conversation until here. Instructions are for one response: they do not carry over."""
+    before = state.talks.get(body.get("previous_response_id") or "", [])
     given = body["input"]
     messages = given if isinstance(given, list) else [{"role": "user", "content": given}]
-    if body.get("instructions"):
-        messages = [{"role": "system", "content": body["instructions"]}, *messages]
+    told = [{"role": "system", "content": body["instructions"]}] if body.get("instructions") else []
+    carried = [m for m in before if not (isinstance(m, dict) and m.get("role") == "system")]
+    return [*told, *carried, *messages]
+
+
+def _job(state: State, body: Body, messages: list[Any]) -> Job:
     asked = body.get("max_output_tokens")
     limits = (None if asked is None else int(asked), state.options.max_model_len)
     prompt = prompts.render_chat(messages)
@@ -79,7 +93,9 @@ def _job(state: State, body: Body) -> Job:
     )
 
 
-async def _stream(state: State, response: Response, job: Job, whole: Body) -> None:
+async def _stream(
+    state: State, response: Response, job: Job, whole: Body, ended: Callable[[str], Body]
+) -> None:
     """Events in vLLM's order; there is no [DONE], and none after an error."""
     response.start()
     event = _Events()
@@ -96,7 +112,7 @@ async def _stream(state: State, response: Response, job: Job, whole: Body) -> No
             )
             await response.write([*pending, *deltas])
             pending = []
-        pending += _closing(event, job, whole, item_id, place)
+        pending += _closing(event, job, ended(item_id), place)
     except ApiError as error:
         words = error.body["error"]["message"]
         pending = [event("error", {"code": "server_error", "message": words, "param": None})]
@@ -125,10 +141,9 @@ def _opening(event: _Events, whole: Body, item_id: str, place: Body) -> Iterator
     yield event("response.content_part.added", {**place, "part": objects.part("", [])})
 
 
-def _closing(event: _Events, job: Job, whole: Body, item_id: str, place: Body) -> Iterator[str]:
+def _closing(event: _Events, job: Job, done: Body, place: Body) -> Iterator[str]:
     text = job.answers[0].text
-    message = objects.message(item_id, job)
     yield event("response.output_text.done", {**place, "logprobs": [], "text": text})
     yield event("response.content_part.done", {**place, "part": objects.part(text, None)})
-    yield event("response.output_item.done", {"item": message, "output_index": 0})
-    yield event("response.completed", {"response": objects.completed(whole, job, message)})
+    yield event("response.output_item.done", {"item": done["output"][0], "output_index": 0})
+    yield event("response.completed", {"response": done})

@@ -19,6 +19,8 @@ class State:
         self.options = options
         self.engine = Engine(options.max_num_seqs)
         self.responses: dict[str, dict[str, Any]] = {}
+        # What had been said when each of them was over, by its id.
+        self.talks: dict[str, list[Any]] = {}
         self._requests = 0
 
     def admit(self, job: Job) -> None:

@@ -38,6 +38,21 @@ def test_a_kept_response_is_the_same_both_ways(
     assert made.encode() in through.body or status == 400
 
 
+def test_what_follows_a_kept_response_is_the_same_both_ways(served: Served, made: str) -> None:
+    body = {"model": GENERATING, "input": "Und?", "max_output_tokens": 5, "temperature": 0}
+    alone, following = encoded(body), encoded({**body, "previous_response_id": made})
+
+    through = json.loads(served.through(Ask("through", RESPONSES, following)).body)
+    direct = json.loads(served.direct(Ask("direct", RESPONSES, following)).body)
+    unled = json.loads(served.direct(Ask("alone", RESPONSES, alone)).body)
+
+    said = [each["output"][0]["content"][0]["text"] for each in (through, direct)]
+    assert said[0] == said[1]
+    assert through["previous_response_id"] == direct["previous_response_id"] == made
+    tokens = [each["usage"]["input_tokens"] for each in (through, direct, unled)]
+    assert tokens[0] == tokens[1] > tokens[2]
+
+
 def test_a_response_made_without_the_gateway_is_not_found_through_it(served: Served) -> None:
     body = encoded({"model": GENERATING, "input": "Grüße", "max_output_tokens": 5})
     made = json.loads(served.direct(Ask("direct", RESPONSES, body)).body)["id"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.web.fleet.worlds import ID
 from tests.web.in_process import InProcess, error_of, in_process
@@ -90,6 +91,33 @@ def test_a_kept_response_is_its_makers_while_its_model_is_permitted(gateway: InP
     for end in ("", "/cancel"):
         assert [status(key, end) for key in (narrow, wide)] == [502, 502]
         assert [status(key, end) for key in (elsewhere, stranger)] == [404, 404]
+
+
+def test_a_kept_response_is_followed_by_its_maker_alone_and_where_it_is_kept(
+    gateway: InProcess,
+) -> None:
+    gateway.add(InstanceState.READY, model="lab", node="127.0.0.1", port=9)
+    now = utc_now()
+    store = ResponseStore(gateway.database)
+    store.add([Whereabouts("resp_1", ID, "ada", now), Whereabouts("resp_2", "x", "ada", now)], now)
+    maker = physicist(gateway)
+    gateway.accounts.create("eve", "cli", groups=["physics"], now=now)
+    other = gateway.key("eve")
+
+    def following(key: str, id_: object, **more: object) -> TestResponse:
+        body = {"model": "lab", "input": "and then?", "previous_response_id": id_, **more}
+        return gateway.ask("POST", "/v1/responses", key, body)
+
+    # 502 is past every door, and 503 when that has set the instance aside. What nobody wrote
+    # down, or is no id, is for the engine to judge.
+    for id_ in ("resp_1", "resp_unknown", "resp_\0", "", 7, None):
+        assert following(maker, id_).status_code in (502, 503)
+    for answer in (following(other, "resp_1"), following(maker, "resp_2")):
+        error = error_of(answer)
+        assert (answer.status_code, error["param"]) == (404, "previous_response_id")
+    # Kept by no instance of this model: nothing is started for what cannot be answered.
+    assert following(maker, "resp_1", model="cold").status_code == 404
+    assert not gateway.app.extensions["kscope"].notebook._cold
 
 
 def test_leaving_a_group_takes_its_models_within_a_second(

@@ -18,6 +18,7 @@ from web.openai_proxy.refusals import (
     MODEL,
     MODEL_NOT_FOUND,
     OUR_FAULT,
+    RESPONSES_ERRORS,
 )
 from web.openai_proxy.table import RESPONSE_METHODS, ROUTES, Body, Dialect, Route
 from web.openapi.headers import LIMIT_HEADERS, REQUEST_ID, SHARED
@@ -143,6 +144,9 @@ def _engine(path: str, route: Route) -> Operation:
         + "; all of it goes on to an instance of that model, unchanged but for an alias, which "
         "becomes the model's name."
     )
+    makes_response = route.dialect is Dialect.RESPONSES
+    if makes_response:
+        told += " With `previous_response_id` it goes to the instance that keeps that response."
     return Operation(
         path=path,
         summary=known.summary,
@@ -153,7 +157,7 @@ def _engine(path: str, route: Route) -> Operation:
         parameters=SHARED,
         body=_body(route, known),
         answers=(_answer(known),),
-        errors=ENGINE_ERRORS,
+        errors=RESPONSES_ERRORS if makes_response else ENGINE_ERRORS,
         tells=Tells.ANTHROPIC if route.dialect is Dialect.ANTHROPIC else Tells.OPENAI,
         reference=known.reference,
     )

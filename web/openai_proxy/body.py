@@ -173,6 +173,24 @@ def _invalid(problem: str) -> BadRequest:
     return BadRequest("The request body must be a JSON object.")
 
 
+class _Follower(msgspec.Struct):
+    previous_response_id: str | None = None
+
+
+_follower = msgspec.json.Decoder(_Follower)
+_response_id = re.compile(r"resp_[A-Za-z0-9_-]{1,140}")
+
+
+def followed(body: bytes) -> str | None:
+    """The id of the response that this one is to follow; None when it follows none, and when what
+    is sent is no id: the engine says so better."""
+    try:
+        id_ = _follower.decode(body).previous_response_id
+    except msgspec.ValidationError:
+        return None
+    return id_ if id_ is not None and _response_id.fullmatch(id_) else None
+
+
 class _Prompt(msgspec.Struct):
     messages: Raw = Raw()
     prompt: Raw = Raw()

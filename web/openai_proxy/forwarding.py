@@ -8,6 +8,7 @@ Forwarder.forward      the answer, or the GatewayError that says why there is no
 import logging
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 
 from web.catalog.deployment import Deployment
@@ -75,8 +76,9 @@ class Forwarder:
         """An instance's answer, whatever its status; raises a `GatewayError` if none answers."""
         model = inquiry.payload.model
         route = permitted_route(self._outlook.snapshot, inquiry.principal, model)
+        within = self._within(route, inquiry)
         try:
-            target = self._choose(route, inquiry, excluded=())
+            target = self._choose(within, inquiry, excluded=())
         except Overloaded:
             self._gate.turned_away(inquiry.principal, route)
             raise
@@ -86,8 +88,8 @@ class Forwarder:
         permit = self._gate.admit(inquiry.principal, route, inquiry.payload.length)
         try:
             if permit.was_waited_for:
-                target = self._choose(route, inquiry, excluded=()) or target
-            return self.forward_to(target, route, inquiry, permit)
+                target = self._choose(within, inquiry, excluded=()) or target
+            return self.forward_to(target, within, inquiry, permit)
         except BaseException as error:
             permit.abandon(error)
             raise
@@ -96,7 +98,7 @@ class Forwarder:
         """What the instance that made a response says of it, to the user who asked for it."""
         kept = self._book.find(response_id)
         if kept is None or kept.user != inquiry.principal.user:
-            raise ResponseNotFound(response_id)
+            raise ResponseNotFound(response_id, "response_id")
         snapshot = self._outlook.snapshot
         for route in map(snapshot.routes.__getitem__, snapshot.names):
             if not may_use(inquiry.principal, route.deployment):
@@ -104,7 +106,22 @@ class Forwarder:
             for target in route.targets:
                 if target.instance_id == kept.instance_id:
                     return self.forward_to(target, route, inquiry)
-        raise ResponseNotFound(response_id)
+        raise ResponseNotFound(response_id, "response_id")
+
+    def _within(self, route: routing.Route, inquiry: Inquiry) -> routing.Route:
+        """The route with those instances alone that can answer: what is to follow a response is
+        for the one that keeps it. Of a response nobody wrote down, the engine says what it knows.
+        """
+        if inquiry.route.dialect is not Dialect.RESPONSES:
+            return route
+        followed = inquiry.payload.followed()
+        kept = self._book.find(followed) if followed else None
+        if followed is None or kept is None:
+            return route
+        keeper = tuple(t for t in route.targets if t.instance_id == kept.instance_id)
+        if kept.user != inquiry.principal.user or not keeper:
+            raise ResponseNotFound(followed, "previous_response_id")
+        return replace(route, targets=keeper)
 
     def forward_to(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from web.openai_proxy.body import Head, prompt_prefix, with_model, with_usage
+from web.openai_proxy.body import Head, followed, prompt_prefix, with_model, with_usage
 from web.openai_proxy.forms import Upload
 
 
@@ -38,6 +38,9 @@ class Payload(Protocol):
 
     def prefix(self) -> bytes | None:
         """The beginning of the prompt: requests that share it can share an engine's cache."""
+
+    def followed(self) -> str | None:
+        """The id of a response that this one is to follow: only the engine that keeps it can."""
 
     def close(self) -> None:
         """Free what holds the body."""
@@ -81,6 +84,9 @@ class JsonPayload:
     def prefix(self) -> bytes | None:
         return prompt_prefix(self.body)
 
+    def followed(self) -> str | None:
+        return followed(self.body)
+
     def close(self) -> None:
         return
 
@@ -117,6 +123,9 @@ class FormPayload:
     def prefix(self) -> bytes | None:
         return None
 
+    def followed(self) -> str | None:
+        return None
+
     def close(self) -> None:
         self.upload.close()
 
@@ -140,6 +149,9 @@ class NoPayload:
         return iter(())
 
     def prefix(self) -> bytes | None:
+        return None
+
+    def followed(self) -> str | None:
         return None
 
     def close(self) -> None:

@@ -81,8 +81,17 @@ RESPONSE_NOT_FOUND = Errors(
     "ResponseNotFound",
     {
         "The response is unknown, somebody else's, or gone with the instance that kept it": (
-            ResponseNotFound("resp_1")
+            ResponseNotFound("resp_1", "response_id")
         )
+    },
+)
+NOTHING_TO_FOLLOW = Errors(
+    "NothingToFollow",
+    {
+        **MODEL_NOT_FOUND.cases,
+        "`previous_response_id` is somebody else's, or gone with the instance that kept it": (
+            ResponseNotFound("resp_1", "previous_response_id")
+        ),
     },
 )
 BODY_LATE = Errors("BodyLate", {"The rest of the body did not come in time": BodyTimeout()})
@@ -195,6 +204,9 @@ ENGINE_ERRORS = (
     UNREACHABLE,
     NOT_SERVING,
     TIMED_OUT,
+)
+RESPONSES_ERRORS = tuple(
+    NOTHING_TO_FOLLOW if each is MODEL_NOT_FOUND else each for each in ENGINE_ERRORS
 )
 KEPT_ERRORS = (
     KEY_REFUSED, RESPONSE_NOT_FOUND, OUR_FAULT, UNREACHABLE, DATABASE_AWAY, TIMED_OUT

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.vllm import engines
-from tests.vllm.engines import HOST, Engine
+from tests.vllm.engines import HOST, Engine, Reply
 from tests.waiting import wait_until
 
 CHAT = "/v1/chat/completions"
@@ -153,6 +153,29 @@ def test_kept_responses_are_found_again(monkeypatch: pytest.MonkeyPatch) -> None
         made = engine.ask("POST", "/v1/responses", {"input": "Hallo"}).json
         assert engine.ask("GET", f"/v1/responses/{made['id']}").json == made
         assert engine.ask("POST", f"/v1/responses/{made['id']}/cancel").status == 400
+
+
+def test_what_follows_a_kept_response_goes_on_with_its_conversation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VLLM_ENABLE_RESPONSES_API_STORE", "1")
+    with engines.simulator() as engine:
+
+        def told(text: str, **more: object) -> Reply:
+            asked = {"input": text, "max_output_tokens": 4, **more}
+            return engine.ask("POST", "/v1/responses", asked)
+
+        first = told("Hallo", instructions="Speak German").json
+        follows = {"previous_response_id": first["id"]}
+        streamed = told("Und?", stream=True, **follows).text.splitlines()
+        second = json.loads(streamed[-2].removeprefix("data: "))["response"]
+        third = told("Und?", previous_response_id=second["id"]).json
+        dropped = told("Und?", store=False, **follows).json
+
+        tokens = [each["usage"]["input_tokens"] for each in (first, second, third)]
+        assert tokens == sorted(set(tokens))
+        assert dropped["usage"]["input_tokens"] == tokens[1]
+        assert told("Und?", previous_response_id=dropped["id"]).status == 404
 
 
 def test_the_oldest_protocol_gets_a_stream_up_to_the_end_of_the_connection(engine: Engine) -> None:

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from web.errors import BadRequest
-from web.openai_proxy.body import MAX_MEMBERS, Head, read_head, with_model, with_usage
+from web.openai_proxy.body import (
+    MAX_MEMBERS,
+    Head,
+    followed,
+    read_head,
+    with_model,
+    with_usage,
+)
 
 MB = 1024 * 1024
 JSON = st.recursive(
@@ -276,3 +283,14 @@ def test_a_megabyte_is_read_in_milliseconds(members):
         asked(body)
         took.append(time.process_time() - began)
     assert min(took) < 0.05
+
+
+@pytest.mark.parametrize("id_", ["resp_", "resp_" + "a" * 141, "resp_a\0", "resp_a b", 7, [], None])
+def test_what_is_no_id_of_a_response_is_followed_by_nothing(id_):
+    assert followed(json.dumps({"model": "a", "previous_response_id": id_}).encode()) is None
+
+
+@given(others=OTHERS, indent=INDENTS)
+def test_what_is_to_be_followed_is_found_wherever_it_stands(others, indent):
+    members = {**others, "previous_response_id": "resp_0f-3_c"}
+    assert followed(json.dumps(members, indent=indent).encode()) == "resp_0f-3_c"
