@@ -154,10 +154,9 @@ def test_a_key_of_a_mebibyte_is_refused_before_it_is_looked_at(bench, keys, plac
     assert reply.error["message"]
 
 
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("bad", ["unknown", "revoked", "expired", "disabled", "hash"])
-def test_a_bad_key_in_anthropics_header_is_the_same_401(bench, keys, bad):
-    place = "POST /v1/messages"
-
+def test_a_bad_key_in_anthropics_header_is_the_same_401(bench, keys, bad, place):
     reply = ask(bench, keys, place, [f"X-Api-Key: {{{bad}}}"])
 
     assert reply.status == 401
@@ -172,8 +171,9 @@ def test_a_good_key_beside_a_bad_authorization_opens_nothing(bench, keys):
         assert ask(bench, keys, "POST " + CHAT, lines).status == 401
 
 
-def test_the_good_key_of_all_these_tests_is_good(bench, keys):
-    lines = ["Authorization: Bearer {good}"]
+@pytest.mark.parametrize("line", ["Authorization: Bearer {good}", "X-Api-Key: {good}"])
+def test_the_good_key_of_all_these_tests_is_good(bench, keys, line):
+    lines = [line]
     assert ask(bench, keys, "POST " + CHAT, lines).status == 200
     assert ask(bench, keys, "GET /v1/models", lines).status == 200
 

@@ -120,6 +120,7 @@ def _listings() -> Iterator[Operation]:
             "Answered from memory. `max_model_len` is there as soon as it is known."
         ),
         tag="models",
+        who=Who.KEY_ANYHOW,
         answers=(Answer({JSON: ModelList}),),
         errors=(KEY_REFUSED, OUR_FAULT, DATABASE_AWAY),
         reference=f"{_OPENAI}/models",
@@ -129,6 +130,7 @@ def _listings() -> Iterator[Operation]:
         summary="One model",
         description="The same for one model.",
         tag="models",
+        who=Who.KEY_ANYHOW,
         parameters={"model": _MODEL_PATH},
         answers=(Answer({JSON: ModelEntry}),),
         errors=(KEY_REFUSED, MODEL_NOT_FOUND, OUR_FAULT, DATABASE_AWAY),

@@ -22,10 +22,14 @@ class Door:
 
 def door_for_keys(authenticator: Authenticator) -> Door:
     def identify(environ: Environ) -> Principal:
-        header: str | None = environ.get("HTTP_AUTHORIZATION")
-        # Anthropic's clients send the key as x-api-key.
-        if header is None and (key := environ.get("HTTP_X_API_KEY")):
-            header = f"Bearer {key}"
-        return authenticator.authenticate(header)
+        return authenticator.authenticate(key_header(environ))
 
     return Door(ROUTES, identify, kept_response)
+
+
+def key_header(environ: Environ) -> str | None:
+    """The Authorization header, or what Anthropic's clients say instead, as x-api-key."""
+    header: str | None = environ.get("HTTP_AUTHORIZATION")
+    if header is None and (key := environ.get("HTTP_X_API_KEY")):
+        return f"Bearer {key}"
+    return header

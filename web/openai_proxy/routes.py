@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 
 from web.fleet.outlook import Outlook
 from web.identity.authenticator import Authenticator
+from web.openai_proxy.doors import key_header
 from web.openai_proxy.envelope import JSON
 from web.openai_proxy.forwarding import permitted_route
 from web.openai_proxy.listing import model_entry, model_list
@@ -20,11 +21,11 @@ def create_blueprint(authenticator: Authenticator, outlook: Outlook) -> Blueprin
     created = int(time.time())
 
     def list_models() -> Response:
-        principal = authenticator.authenticate(request.headers.get("Authorization"))
+        principal = authenticator.authenticate(key_header(request.environ))
         return _json(model_list(outlook.snapshot, principal, created))
 
     def get_model(model: str) -> Response:
-        principal = authenticator.authenticate(request.headers.get("Authorization"))
+        principal = authenticator.authenticate(key_header(request.environ))
         return _json(model_entry(permitted_route(outlook.snapshot, principal, model), created))
 
     blueprint.add_url_rule("/v1/models", view_func=list_models)
