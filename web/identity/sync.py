@@ -1,4 +1,5 @@
-"""Once an hour a directory is asked about everybody who owns a key: who is gone, loses them.
+"""Once an hour a directory is asked about everybody who owns a key or is logged in: who is gone,
+loses them and is logged out.
 
 It runs in the fleet process, in a thread of its own, and only where that holds the fleet's lock: so
 one host asks, however many run the gateway. Unknown is not gone: nobody is disabled by a directory
@@ -87,8 +88,8 @@ def _believe(accounts: list[Asked], gone: list[str]) -> None:
     lost = len(enabled.intersection(gone))
     if lost > max(MOST_GONE_LEAST, MOST_GONE_SHARE * len(enabled)):
         raise TooManyGone(
-            f"it no longer has {lost} of {len(enabled)} users who own keys, which is hard to "
-            "believe: see its settings, or say `kscope users sync --believe`"
+            f"it no longer has {lost} of {len(enabled)} users with keys or sessions, which is hard "
+            "to believe: see its settings, or say `kscope users sync --believe`"
         )
 
 

@@ -12,7 +12,7 @@ from web.audit.store import add_entry
 from web.database import Database, bump
 from web.identity.account_store import TOPIC, log_out
 from web.identity.accounts import DIRECTORY, Source
-from web.identity.models import KeyRow, UserRow
+from web.identity.models import KeyRow, SessionRow, UserRow
 
 _AT_ONCE = 500
 
@@ -36,7 +36,8 @@ class SyncStore:
         self._allowed = allowed
 
     def to_ask(self, source: Source, now: datetime) -> list[Asked]:
-        """The source's accounts that own a usable key. Those that a person disabled stay so."""
+        """The source's accounts that own a usable key, or are logged in. Those that a person
+        disabled stay so."""
         query = select(UserRow.name, UserRow.disabled_at).order_by(UserRow.name)
         with self._database.read() as session:
             found = session.execute(query.where(*_to_ask(source, now)))
@@ -119,10 +120,11 @@ def _change(
 
 
 def _to_ask(source: Source, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    usable = exists().where(
+    has_key = exists().where(
         KeyRow.user == UserRow.name, KeyRow.revoked_at.is_(None), KeyRow.expires_at > now
     )
-    return *_asked_about(source), usable
+    is_logged_in = exists().where(SessionRow.user == UserRow.name, SessionRow.ends_at > now)
+    return *_asked_about(source), or_(has_key, is_logged_in)
 
 
 def _asked_about(source: Source) -> tuple[ColumnElement[bool], ...]:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,13 @@ from web.database import Database
 from web.identity import sync as sync_module
 from web.identity.accounts import DIRECTORY, Source
 from web.identity.directory import Denial, DirectoryUnavailable
+from web.identity.session_store import SessionStore
+from web.identity.sessions import Sessions
 from web.identity.store import KeyStore
 from web.identity.sync import INTERVAL, Sync, TooManyGone
 from web.identity.sync_store import SyncStore
 from web.lock.store import LostLock
+from web.secrets import Secrets
 
 
 class SyncWorld(World):
@@ -126,6 +130,27 @@ def test_only_the_directorys_own_users_with_usable_keys_are_asked_about(world: S
     assert world.scripted.asked == ["alice"]
     world.seconds += timedelta(days=91).total_seconds()
     assert world.sync.once().asked == 0
+
+
+def test_who_is_gone_is_logged_out_without_ever_having_had_a_key(
+    world: SyncWorld, database: Database, tmp_path: Path
+) -> None:
+    sessions = Sessions(SessionStore(database), Secrets(tmp_path), world.now, timedelta(hours=12))
+    for name in ("alice", "bob", "left"):
+        world.scripted.has(name)
+        world.login.attempt(name, "right", ORIGIN)
+    tokens = {name: sessions.begin(name) for name in ("alice", "bob", "left")}
+    sessions.end(tokens["left"])
+    world.loses("alice")
+    world.scripted.asked.clear()
+
+    assert world.sync.once().disabled == ("alice",)
+    assert world.scripted.asked == ["alice", "bob"]
+    assert [sessions.find(tokens[name]) is None for name in ("alice", "bob")] == [True, False]
+
+    world.scripted.has("alice")
+    world.login.attempt("alice", "right", ORIGIN)
+    assert sessions.find(sessions.begin("alice")) is not None
 
 
 def test_the_groups_of_that_hour_count(world: SyncWorld) -> None:
