@@ -9,8 +9,8 @@ from tests.accounting.client import Crowd
 from tests.accounting.engines import addresses, counted
 from tests.accounting.tally import Tally, verdict
 from tests.embedded.accounts import written
-from tests.embedded.conftest import end_jobs
 from tests.gateway_process import Gateway
+from tests.local_gateway import end_jobs
 from tests.waiting import wait_until
 from web.usage.periods import By
 

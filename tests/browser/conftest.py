@@ -1,6 +1,8 @@
 """Chromium over the gateway on its embedded default. See kit.py and world.py."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 
 import pytest
 from playwright.sync_api import Browser, StorageState
@@ -8,6 +10,7 @@ from playwright.sync_api import Browser, StorageState
 from tests.browser import world
 from tests.browser.kit import Visitor, running_browser
 from tests.gateway_process import Gateway
+from tests.local_gateway import running
 
 VisitorMaker = Callable[..., Visitor]
 
@@ -56,33 +59,22 @@ class Portal:
 
 @pytest.fixture(scope="package")
 def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    gateway = Gateway(tmp_path_factory.mktemp("portal"), world.MODELS)
-    try:
-        gateway.start()
+    with running(Gateway(tmp_path_factory.mktemp("portal"), world.MODELS)) as gateway:
         places = world.furnish(gateway)
         yield Portal(browser, gateway, places | world.wait_until_shown(gateway))
-    finally:
-        gateway.kill9()
-        world.end_jobs(gateway)
-        print(gateway.log_tail())
 
 
 @pytest.fixture
 def make_gateway(tmp_path) -> Iterator[Callable[..., Gateway]]:
     """Starts gateways with the given entries of models.yaml; stops them and their jobs."""
-    made: list[Gateway] = []
+    with ExitStack() as made:
+        numbers = count()
 
-    def make(*models: dict[str, object], **env: str) -> Gateway:
-        gateway = Gateway(tmp_path / f"gateway{len(made)}", models, env)
-        made.append(gateway)
-        gateway.start()
-        return gateway
+        def make(*models: dict[str, object], **env: str) -> Gateway:
+            folder = tmp_path / f"gateway{next(numbers)}"
+            return made.enter_context(running(Gateway(folder, models, env)))
 
-    yield make
-    for gateway in made:
-        gateway.kill9()
-        world.end_jobs(gateway)
-        print(gateway.log_tail())
+        yield make
 
 
 @pytest.fixture

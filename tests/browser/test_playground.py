@@ -8,9 +8,10 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import axe, screenshots
 from tests.browser.kit import PHONE, Visitor
-from tests.browser.world import PASSWORD, USER, add_user, end_jobs, model
+from tests.browser.world import PASSWORD, USER, add_user, model
 from tests.embedded.accounts import written
 from tests.gateway_process import Gateway
+from tests.local_gateway import running
 from tests.waiting import wait_until
 from web.openai_proxy.table import PLAYGROUND
 from web.portal.viewer import PORTAL_KEY
@@ -30,18 +31,12 @@ MODELS = (
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("playground"), MODELS)
-    try:
-        gateway.start()
+    with running(Gateway(tmp_path_factory.mktemp("playground"), MODELS)) as gateway:
         add_user(gateway, USER)
         for name in (FAST, SLOW):
             ready = lambda name=name: gateway.model(name)["state"] == "ready"  # noqa: E731
             wait_until(ready, 60, f"{name} runs")
         yield gateway
-    finally:
-        gateway.kill9()
-        end_jobs(gateway)
-        print(gateway.log_tail())
 
 
 @pytest.fixture(scope="module")

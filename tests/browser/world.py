@@ -6,7 +6,6 @@ import sys
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from slurm.local import LocalCluster
 from tests.gateway_process import REPOSITORY, Gateway
 from tests.waiting import wait_until
 from web.clock import utc_now
@@ -62,15 +61,6 @@ def add_user(gateway: Gateway, name: str, *options: str, password: str = PASSWOR
         check=True,
         timeout=60,
     )
-
-
-def end_jobs(gateway: Gateway) -> None:
-    """Jobs outlive their gateway, so tests must end them themselves."""
-    cluster = LocalCluster(gateway.data_dir / "jobs", kill_wait_s=1)
-    for job in cluster.list_jobs():
-        if not job.state.is_over:
-            cluster.cancel(job.job_id)
-    cluster.close()
 
 
 def furnish(gateway: Gateway) -> dict[str, str]:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tests.clients import kit
-from tests.embedded.conftest import ENTRY, MODEL, end_jobs
+from tests.embedded.conftest import ENTRY, MODEL
 from tests.gateway_process import Gateway
+from tests.local_gateway import running
 
 # The first test of each kind also installs its clients.
 pytestmark = pytest.mark.timeout(900)
@@ -42,14 +43,8 @@ def cold_model(client: str) -> str:
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     never_ready = {**ENTRY, "aliases": [], "engine_args": {"startup-seconds": 3600}}
     cold = [{**never_ready, "name": cold_model(client)} for client in ERRORS]
-    gateway = Gateway(tmp_path_factory.mktemp("gateway"), [ENTRY, *cold])
-    try:
-        gateway.start()
+    with running(Gateway(tmp_path_factory.mktemp("gateway"), [ENTRY, *cold])) as gateway:
         yield gateway
-    finally:
-        gateway.kill9()
-        end_jobs(gateway)
-        print(gateway.log_tail())
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.data_path.raw import CHAT, Reply, request, talk
-from tests.embedded.conftest import end_jobs
 from tests.gateway_process import REPOSITORY, Gateway
+from tests.local_gateway import running
 from tests.waiting import wait_until
 from web.config import Settings
 from web.database import Database
@@ -104,14 +104,8 @@ def tortured(tmp_path_factory):
         "CLIENT_WRITE_TIMEOUT_SECONDS": str(CLIENT_WRITE_S),
     }
     models = (entry("torture"), entry("single", max_requests=1))
-    gateway = Gateway(tmp_path_factory.mktemp("tortured"), models, env)
-    try:
-        gateway.start()
+    with running(Gateway(tmp_path_factory.mktemp("tortured"), models, env)) as gateway:
         yield gateway
-    finally:
-        gateway.kill9()
-        end_jobs(gateway)
-        print(gateway.log_tail())
 
 
 @pytest.fixture(scope="package")

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.differential.asks import ALIAS, GENERATING, JSON, POOLING, Ask
-from tests.embedded.conftest import end_jobs
 from tests.gateway_process import Gateway
+from tests.local_gateway import running
 from tests.vllm.engines import MAX_MODEL_LEN, POOLING_FLAGS
 from tests.vllm.kit import VllmKit
 from tests.waiting import wait_until
@@ -114,16 +114,10 @@ def serving(
     folder: Path, entries: Sequence[Entry], start_s: float, *, joins_tokens: bool
 ) -> Iterator[Served]:
     """The gateway with all its models ready; they start at the same time."""
-    gateway = Gateway(folder, entries)
-    try:
-        gateway.start()
+    with running(Gateway(folder, entries)) as gateway:
         names = [str(entry["name"]) for entry in entries]
         wait_until(lambda: not _cold(gateway, names), start_s, "every model answers")
         yield Served(gateway, _engines(gateway), joins_tokens)
-    finally:
-        gateway.kill9()
-        end_jobs(gateway)
-        print(gateway.log_tail())
 
 
 def _cold(gateway: Gateway, models: Sequence[str]) -> list[str]:

@@ -1,9 +1,12 @@
 """The gateway on its embedded default: SQLite, local jobs, the simulated engine."""
 
+from contextlib import ExitStack
+from itertools import count
+
 import pytest
 
-from slurm.local import LocalCluster
 from tests.gateway_process import Gateway
+from tests.local_gateway import running
 
 MODEL = "demo"
 ENTRY = {
@@ -15,44 +18,24 @@ ENTRY = {
 }
 
 
-def end_jobs(gateway: Gateway) -> None:
-    """Jobs outlive their gateway, so a test must end them itself."""
-    cluster = LocalCluster(gateway.data_dir / "jobs", kill_wait_s=1)
-    for job in cluster.list_jobs():
-        if not job.state.is_over:
-            cluster.cancel(job.job_id)
-    cluster.close()
-
-
 @pytest.fixture
 def make_gateway(tmp_path):
     """Starts gateways with the given entries of models.yaml; stops them and their jobs."""
-    made: list[Gateway] = []
+    with ExitStack() as made:
+        numbers = count()
 
-    def make(*entries: dict, **env: str) -> Gateway:
-        gateway = Gateway(tmp_path / f"gateway{len(made)}", entries or (ENTRY,), env)
-        made.append(gateway)
-        gateway.start()
-        return gateway
+        def make(*entries: dict, **env: str) -> Gateway:
+            folder = tmp_path / f"gateway{next(numbers)}"
+            return made.enter_context(running(Gateway(folder, entries or (ENTRY,), env)))
 
-    yield make
-    for gateway in made:
-        gateway.kill9()
-        end_jobs(gateway)
-        print(gateway.log_tail())
+        yield make
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
     """One gateway for the tests of a module that leave it as they found it, its model warm."""
-    gateway = Gateway(tmp_path_factory.mktemp("gateway"), (ENTRY,))
-    try:
-        gateway.start()
+    with running(Gateway(tmp_path_factory.mktemp("gateway"), (ENTRY,))) as gateway:
         gateway.client(max_retries=20).chat.completions.create(
             model=MODEL, messages=[{"role": "user", "content": "warm up"}], max_tokens=1
         )
         yield gateway
-    finally:
-        gateway.kill9()
-        end_jobs(gateway)
-        print(gateway.log_tail())

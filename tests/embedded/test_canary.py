@@ -21,8 +21,9 @@ import pytest
 
 from slurm.local import LocalCluster
 from tests.embedded.accounts import database_of
-from tests.embedded.conftest import ENTRY, MODEL, end_jobs
+from tests.embedded.conftest import ENTRY, MODEL
 from tests.gateway_process import HOST, REPOSITORY, Gateway
+from tests.local_gateway import running
 from tests.slapd import READER_PASSWORD, person, running_slapd
 from tests.waiting import wait_until
 from web.config import Settings
@@ -83,18 +84,12 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_slapd([person("alice", PASSWORD)]) as slapd:
         env = {**slapd.settings(), "LOG_LEVEL": "debug"}
-        gateway = Gateway(tmp_path_factory.mktemp("gateway"), (ENTRY,), env)
-        try:
-            gateway.start()
+        with running(Gateway(tmp_path_factory.mktemp("gateway"), (ENTRY,), env)) as gateway:
             site = Site(gateway)
             _log_in(site)
             _ask(site)
             _know_the_jobs_secrets(site)
             yield site
-        finally:
-            gateway.kill9()
-            end_jobs(gateway)
-            print(gateway.log_tail())
 
 
 def _log_in(site: Site) -> None:

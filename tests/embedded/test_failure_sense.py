@@ -10,8 +10,9 @@ import time
 import openai
 import pytest
 
-from tests.embedded.conftest import ENTRY, MODEL, end_jobs
+from tests.embedded.conftest import ENTRY, MODEL
 from tests.embedded.failing import MESSAGES, Failing, Wire, parent_of
+from tests.local_gateway import end_jobs
 from tests.waiting import wait_until
 from web.fleet.states import EndReason, InstanceState
 

@@ -14,9 +14,10 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.accounting.engines import addresses, counted
-from tests.embedded.conftest import ENTRY, MODEL, end_jobs
+from tests.embedded.conftest import ENTRY, MODEL
 from tests.embedded.test_revocation import WORKERS, accepted_by
 from tests.gateway_process import HOST, Gateway
+from tests.local_gateway import running
 from tests.redis_server import running_redis
 from tests.waiting import wait_until
 from web.identity.keys import key_id
@@ -57,15 +58,9 @@ def four_workers(tmp_path_factory) -> Iterator[Gateway]:
     with running_redis() as redis:
         env = {"WEB_CONCURRENCY": str(WORKERS), "RATELIMIT_STORAGE_URI": redis.url}
         entry = {**ENTRY, "min_instances": 1, "max_instances": 1}
-        gateway = Gateway(tmp_path_factory.mktemp("limited"), (entry,), env)
-        try:
-            gateway.start()
+        with running(Gateway(tmp_path_factory.mktemp("limited"), (entry,), env)) as gateway:
             wait_until(lambda: gateway.model(MODEL)["state"] == "ready", 60, "the model is ready")
             yield gateway
-        finally:
-            gateway.kill9()
-            end_jobs(gateway)
-            print(gateway.log_tail())
 
 
 def limited_key(gateway: Gateway, user: str, **limits: int) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.embedded.conftest import ENTRY, end_jobs
+from tests.embedded.conftest import ENTRY
 from tests.gateway_process import Gateway
+from tests.local_gateway import running
 from tests.snippets.kit import LENGTH, model_of
 from web.portal.snippets.clients import CLIENTS
 
@@ -28,11 +29,5 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         }
         for slug in SLUGS
     ]
-    gateway = Gateway(tmp_path_factory.mktemp("gateway"), entries)
-    try:
-        gateway.start()
+    with running(Gateway(tmp_path_factory.mktemp("gateway"), entries)) as gateway:
         yield gateway
-    finally:
-        gateway.kill9()
-        end_jobs(gateway)
-        print(gateway.log_tail())

@@ -12,6 +12,7 @@ import web.lock.models
 import web.responses.models
 import web.usage.models  # noqa: F401 - registers the tables
 from tests.postgres import postgres_server
+from tests.web.newest import newest
 from web.database import Base, Database
 
 
@@ -25,10 +26,10 @@ def postgres_url():
 def database(request, tmp_path):
     """An empty database at the newest revision."""
     if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path}/kscope.db")
+        database = newest(tmp_path)
     else:
         database = Database(request.getfixturevalue("postgres_url"))
-    database.migrate()
+        database.migrate()
     yield database
     if request.param == "postgresql":
         _empty(database)

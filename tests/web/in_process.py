@@ -14,6 +14,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.web.fleet.worlds import ID, instance
+from tests.web.newest import newest
 from web.app import create_app
 from web.clock import utc_now
 from web.config import Settings
@@ -140,8 +141,11 @@ def in_process(folder: Path, environ: Mapping[str, str] = {}, catalog: str = CAT
         {"DATA_DIR": str(folder), "MODELS_FILE": str(folder / "models.yaml"), **environ}
     )
     secrets = Secrets(folder)
-    database = Database(settings.database_url)
-    database.migrate()
+    if "DATABASE_URL" in environ:
+        database = Database(settings.database_url)
+        database.migrate()
+    else:
+        database = newest(folder)
     made = InProcess(
         create_app(settings), database, AccountStore(database), KeyStore(database, secrets), secrets
     )

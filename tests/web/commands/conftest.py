@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 
 from tests.web.commands.terminal import Terminal
 from tests.web.fleet.worlds import ID, instance
+from tests.web.newest import newest
 from web import terminal
 from web.cli import main
 from web.clock import utc_now
-from web.database import Database
 from web.demand.store import DemandStore
 from web.fleet.order_store import OrderStore
 from web.fleet.states import Instance, InstanceState
@@ -51,8 +51,7 @@ class Fleet:
         self.catalog = folder / "models.yaml"
         self.catalog.write_text(CATALOG)
         self.environ = {"DATA_DIR": str(folder), "MODELS_FILE": str(self.catalog)}
-        self.database = Database(f"sqlite:///{folder}/kscope.db")
-        self.database.migrate()
+        self.database = newest(folder)
         self.lock = FleetLock(self.database, "host:1", life_s=600)
         self.store = FleetStore(self.database, self.lock)
         self.orders = OrderStore(self.database)

@@ -10,8 +10,9 @@ from sqlalchemy.exc import OperationalError
 
 from tests.waiting import wait_until
 from tests.web.fleet.worlds import NOW
+from tests.web.newest import newest
 from web.clock import utc_now
-from web.database import Database, bump
+from web.database import bump
 from web.fleet.order_store import TOPIC as ORDERS_TOPIC
 from web.fleet.pace import Look
 from web.fleet.ticker import MOST_TICK_INTERVAL_S, Ticker, _catch_up, run
@@ -41,8 +42,7 @@ class Recorder:
 class World:
     def __init__(self, folder):
         self.s = 1000.0
-        self.database = Database(f"sqlite:///{folder}/kscope.db")
-        self.database.migrate()
+        self.database = newest(folder)
         self.lock = FleetLock(self.database, "host:1", life_s=3600)
         self.reconciler = Recorder()
         self.ticker = Ticker(
