@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.distribution import install
+
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "requirements.txt"
 MAKE_MODEL = HERE / "make_model.py"
@@ -142,9 +144,8 @@ def _install(venv: Path) -> None:
 def _interpreter() -> Path:
     """A Python with venv that other users may run; root installs Debian's when there is none."""
     found = _find_interpreter()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        _run(["apt-get", "update"])
-        _run(["apt-get", "install", "-y", "--no-install-recommends", "python3", "python3-venv"])
+    if found is None:
+        install("python3", "python3-venv")
         found = _find_interpreter()
     if found is None:
         raise KitUnavailable("no Python 3.11 to 3.14 with venv that other users may run")
