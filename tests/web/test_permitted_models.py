@@ -120,23 +120,6 @@ def test_a_kept_response_is_followed_by_its_maker_alone_and_where_it_is_kept(
     assert not gateway.app.extensions["kscope"].notebook._cold
 
 
-def test_while_the_instance_that_keeps_it_does_not_answer_a_response_is_not_said_to_be_gone(
-    gateway: InProcess,
-) -> None:
-    gateway.add(InstanceState.UNREADY, model="lab", node="127.0.0.1", port=9)
-    now = utc_now()
-    ResponseStore(gateway.database).add([Whereabouts("resp_1", ID, "ada", now)], now)
-    ada = physicist(gateway)
-
-    body = {"model": "lab", "input": "and then?", "previous_response_id": "resp_1"}
-    for answer in (
-        gateway.ask("POST", "/v1/responses", ada, body),
-        gateway.ask("GET", "/v1/responses/resp_1", ada),
-    ):
-        assert (answer.status_code, error_of(answer)["state"]) == (503, "unready")
-        assert int(answer.headers["Retry-After"]) >= 1
-
-
 def test_leaving_a_group_takes_its_models_within_a_second(
     gateway: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from web.catalog.deployment import Deployment
 from web.catalog.loader import Catalog
 from web.fleet.policy import Policy
-from web.fleet.states import Instance, InstanceState
+from web.fleet.states import Instance
 from web.fleet.status import ModelStatus, describe
 
 # No target gets more than this many times its fair share for the sake of affinity.
@@ -35,8 +35,6 @@ class Route:
     deployment: Deployment
     targets: tuple[Target, ...]
     status: ModelStatus
-    # Instances that were ready and may be so again.
-    unready: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,6 @@ def build_snapshot(
                 deployment.fingerprint,
                 retried.get(deployment.name),
             ),
-            frozenset(i.id for i in own if i.state is InstanceState.UNREADY),
         )
         names.append(deployment.name)
         for name in (deployment.name, *deployment.aliases):

@@ -1,12 +1,6 @@
 """What a client is told when no instance takes its request, or the one that did has failed."""
 
-from web.errors import (
-    GatewayError,
-    ModelStarting,
-    Overloaded,
-    UpstreamTimeout,
-    UpstreamUnreachable,
-)
+from web.errors import GatewayError, Overloaded, UpstreamTimeout, UpstreamUnreachable
 from web.openai_proxy.upstream import EngineFailed, EngineTimedOut
 
 OVERLOADED_RETRY_S = 2
@@ -17,15 +11,6 @@ def overloaded(model: str) -> Overloaded:
         f"The engine is currently overloaded, please try again later: every instance of `{model}` "
         "has as many requests as it may.",
         retry_after_s=OVERLOADED_RETRY_S,
-    )
-
-
-def unready(model: str) -> ModelStarting:
-    return ModelStarting(
-        f"The model `{model}` does not answer just now; it is used again as soon as it does. "
-        "Please retry your request after a brief wait.",
-        retry_after_s=OVERLOADED_RETRY_S,
-        extra={"state": "unready"},
     )
 
 

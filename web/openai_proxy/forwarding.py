@@ -16,6 +16,7 @@ from web.demand.notebook import DemandNotebook
 from web.errors import (
     GatewayError,
     ModelNotFound,
+    ModelStarting,
     NotRoutable,
     Overloaded,
     ResponseNotFound,
@@ -29,7 +30,7 @@ from web.limits.gate import UNMETERED, Gate, Permit, Unmetered
 from web.openai_proxy import headers
 from web.openai_proxy.asking import affinity_of, request_to
 from web.openai_proxy.cold import cold_error
-from web.openai_proxy.failing import overloaded, told_to_client, unready
+from web.openai_proxy.failing import OVERLOADED_RETRY_S, overloaded, told_to_client
 from web.openai_proxy.inquiry import Answer, Inquiry, Outcome, Recorder, served
 from web.openai_proxy.standing import Standing
 from web.openai_proxy.streaming import BrokenRelay, Relay
@@ -102,8 +103,6 @@ class Forwarder:
         for route in map(snapshot.routes.__getitem__, snapshot.names):
             if not may_use(inquiry.principal, route.deployment):
                 continue
-            if kept.instance_id in route.unready:
-                raise unready(route.deployment.name)
             for target in route.targets:
                 if target.instance_id == kept.instance_id:
                     return self.forward_to(target, route, inquiry)
@@ -120,10 +119,7 @@ class Forwarder:
         if followed is None or kept is None:
             return route
         keeper = tuple(t for t in route.targets if t.instance_id == kept.instance_id)
-        is_ours = kept.user == inquiry.principal.user
-        if is_ours and kept.instance_id in route.unready:
-            raise unready(route.deployment.name)
-        if not is_ours or not keeper:
+        if kept.user != inquiry.principal.user or not keeper:
             raise ResponseNotFound(followed, "previous_response_id")
         return replace(route, targets=keeper)
 
@@ -183,7 +179,12 @@ class Forwarder:
     def _none_open(self, route: routing.Route) -> NotRoutable:
         model = route.deployment.name
         if all(t.instance_id in self._standing.ejected for t in route.targets):
-            return unready(model)
+            return ModelStarting(
+                f"The model `{model}` does not answer just now; it is used again as soon as it "
+                "does. Please retry your request after a brief wait.",
+                retry_after_s=OVERLOADED_RETRY_S,
+                extra={"state": "unready"},
+            )
         return overloaded(model)
 
     def _ask(

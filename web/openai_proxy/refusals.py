@@ -27,7 +27,6 @@ from web.limits.rules import Limits, Rule
 from web.limits.telling import above_share, quota_exceeded, rate_limited
 from web.openai_proxy.cold import cold_error
 from web.openai_proxy.envelope import from_status
-from web.openai_proxy.failing import unready
 from web.openapi.operations import Errors
 
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"
@@ -137,13 +136,6 @@ TIMED_OUT = Errors(
 DATABASE_AWAY = Errors(
     "DatabaseAway", {"The gateway cannot read its database": DatabaseUnavailable()}
 )
-KEEPER_AWAY = Errors(
-    "KeeperAway",
-    {
-        "The instance that keeps the response does not answer just now": unready(MODEL),
-        **DATABASE_AWAY.cases,
-    },
-)
 NOT_SERVING = Errors(
     "NotServing",
     {
@@ -217,5 +209,5 @@ RESPONSES_ERRORS = tuple(
     NOTHING_TO_FOLLOW if each is MODEL_NOT_FOUND else each for each in ENGINE_ERRORS
 )
 KEPT_ERRORS = (
-    KEY_REFUSED, RESPONSE_NOT_FOUND, OUR_FAULT, UNREACHABLE, KEEPER_AWAY, TIMED_OUT
+    KEY_REFUSED, RESPONSE_NOT_FOUND, OUR_FAULT, UNREACHABLE, DATABASE_AWAY, TIMED_OUT
 )  # fmt: skip
